@@ -1,0 +1,93 @@
+"""A training run as data: its config and its metric series, with missing kept missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.types import Scalar
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+CONFIG_NAMES: tuple[str, ...] = (
+    "method",
+    "batch_size",
+    "global_batch_size",
+    "world_size",
+    "accum_steps",
+    "temperature",
+    "dim",
+    "hidden_dim",
+    "queue_size",
+    "prototypes",
+    "classes",
+    "lr",
+    "epochs",
+    "precision",
+    "ema_momentum",
+    "lambda_inv",
+    "lambda_var",
+    "lambda_cov",
+)
+"""The closed set of config names that signatures and fixes may use. `batch_size` counts
+images per process; `dim` is the projector's output width."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One metric over time.
+
+    `steps` and `values` have shape (n,). NaN and infinity in `values` were logged as such;
+    a step at which nothing was logged is simply absent. `logged_as` is the name in the log.
+    """
+
+    metric: str
+    values: FloatArray
+    steps: IntArray
+    logged_as: str = ""
+
+    @classmethod
+    def from_values(cls, metric: str, values: Sequence[float] | float) -> Series:
+        """Build a series whose steps are 0..n-1; a bare number is a series of one."""
+        flat = np.atleast_1d(np.asarray(values, dtype=np.float64)).ravel()
+        return cls(metric, flat, np.arange(flat.size, dtype=np.int64), metric)
+
+    def __len__(self) -> int:
+        return int(self.values.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The newest value of each metric and its age, for showing a run in one line."""
+
+    values: Mapping[str, float]
+    steps: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Config and series under canonical vocabulary names.
+
+    `unknown` holds logged names that the vocabulary does not know, or that it could not
+    resolve to one meaning, with their values kept; they have no direction.
+    """
+
+    config: Mapping[str, Scalar] = field(default_factory=dict)
+    series: Mapping[str, Series] = field(default_factory=dict)
+    unknown: Mapping[str, Series] = field(default_factory=dict)
+    source: str = ""
+
+    def __iter__(self) -> Iterator[Series]:
+        return iter(self.series.values())
+
+    def snapshot(self) -> Snapshot:
+        """Return the last value and step of every series that has one."""
+        held = {name: one for name, one in self.series.items() if len(one)}
+        return Snapshot(
+            {name: float(one.values[-1]) for name, one in held.items()},
+            {name: int(one.steps[-1]) for name, one in held.items()},
+        )

@@ -1,0 +1,1 @@
+"""The laboratory: reference methods, faults, remedies and trials. Writes evidence, answers nothing."""
