@@ -1,0 +1,42 @@
+"""`ssl-doctor list`: what there is to ask about."""
+
+from __future__ import annotations
+
+import click
+
+from assistant.commands.options import json_option, notify, print_json
+
+
+@click.command(name="list")
+@click.option("--family", help="Only this family, such as collapse.")
+@click.option("--mine", is_flag=True, help="Only your own documents and entries.")
+@click.option("--topics", "all_topics", is_flag=True, help="Also topics that are not written yet.")
+@click.option("--metrics", is_flag=True, help="The metric vocabulary instead.")
+@click.option("--forms", is_flag=True, help="The closed forms (chance, collapse, floor) instead.")
+@json_option
+def listing(
+    family: str | None, mine: bool, all_topics: bool, metrics: bool, forms: bool, as_json: bool
+) -> None:
+    """List entries, documents, metrics or closed forms.
+
+    \b
+    Examples:
+      ssl-doctor list --family collapse
+      ssl-doctor list --mine --json
+    """
+    from assistant import catalogue_list
+
+    if metrics:
+        rows = catalogue_list.metric_rows()
+    elif forms:
+        rows = catalogue_list.form_rows()
+    else:
+        rows = catalogue_list.entry_rows(
+            family=family, mine=mine, all_topics=all_topics, notify=notify
+        )
+    if as_json:
+        print_json({"schema": 1, "rows": [row.to_dict() for row in rows]})
+        return
+    for row in rows:
+        click.echo(row.line())
+    click.echo(f"{len(rows)} listed", err=True)

@@ -1,0 +1,103 @@
+"""An id, alias or method name -> the page that explains it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assistant.knowledge import Knowledge, Notify, silent
+from kb.errors import UsageError, nearest
+from kb.method_names import methods_in
+from kb.store import Store
+from kb.topics import topics
+from kb.types import Document, Entry, Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the knowledge base. `markdown` is the source without its head."""
+
+    id: str
+    title: str
+    owner: Owner
+    source: str
+    markdown: str
+    entry: Entry | None = None
+    also: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain JSON types."""
+        entry = self.entry
+        return {
+            "schema": 1,
+            "id": self.id,
+            "title": self.title,
+            "owner": self.owner,
+            "source": self.source,
+            "status": entry.status if entry else None,
+            "methods": list(entry.methods) if entry else [],
+            "aliases": list(entry.aliases) if entry else [],
+            "fixes": [f"{entry.id}#{fix.id}" for fix in entry.fixes] if entry else [],
+            "references": list(entry.references) if entry else [],
+            "also": list(self.also),
+            "markdown": self.markdown,
+        }
+
+
+def page_of(name: str, *, notify: Notify = silent) -> Page:
+    """Return the page for `name`; raise UsageError with the nearest id when there is none."""
+    knowledge = Knowledge.open(notify)
+    wanted = name.strip()
+    pages = [page for store in knowledge.stores if (page := _page(store, wanted))]
+    if pages:
+        first, *rest = pages
+        if rest:
+            return Page(
+                first.id,
+                first.title,
+                first.owner,
+                first.source,
+                first.markdown,
+                first.entry,
+                tuple(page.id for page in rest),
+            )
+        return first
+    if wanted in topics():
+        topic = topics()[wanted]
+        raise UsageError(
+            f'"{topic.title}" is not written yet',
+            where=wanted,
+            hint=f"ssl-doctor list --family {topic.family} shows what is",
+        )
+    known = [entry_id for store in knowledge.stores for entry_id in store.names()]
+    raise UsageError(
+        f'nothing is called "{wanted}"{nearest(wanted, known)}',
+        hint="ssl-doctor list shows all ids",
+    )
+
+
+def _page(store: Store, name: str) -> Page | None:
+    entry_id = store.resolve(name) or store.resolve(name.partition("#")[0])
+    entry = store.entry(entry_id) if entry_id else None
+    if entry is not None:
+        document = store.document(store.document_of(entry.id) or "")
+        if document is not None:
+            return Page(
+                entry.id, entry.title, entry.owner, entry.source, _body(document, entry), entry
+            )
+    method = next(iter(methods_in(name)), name.lower())
+    document = store.document(f"methods/{method}") or store.document(name)
+    if document is None:
+        return None
+    return Page(
+        document.id, document.title, document.owner, document.path, _body(document, None)
+    )
+
+
+def _body(document: Document, entry: Entry | None) -> str:
+    lines = document.text.split("\n")
+    if entry is not None and len(document.entries) > 1:
+        return "\n".join(lines[entry.span.start - 1 : entry.span.end])
+    if lines and lines[0].rstrip() == "---" and "---" in (line.rstrip() for line in lines[1:]):
+        closing = next(n for n, line in enumerate(lines[1:], 1) if line.rstrip() == "---")
+        lines = lines[closing + 1 :]
+    return "\n".join(lines).strip("\n") + "\n"

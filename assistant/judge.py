@@ -1,0 +1,71 @@
+"""Signatures over a run: which entries its numbers show, which they rule out, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from assistant.answer import Check, Evidence
+from kb.run import Run
+from kb.signature import Clause, Verdict, evaluate, parse
+from kb.types import Entry, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An entry and what its signature says."""
+
+    entry: Entry
+    verdict: Verdict
+
+
+def judge(entries: Iterable[Entry], run: Run) -> dict[str, Judged]:
+    """Evaluate every signature of `entries` over `run`; entries without one are left out."""
+    return {
+        entry.id: Judged(entry, evaluate(parse(entry.signature), run))
+        for entry in entries
+        if entry.signature
+    }
+
+
+def evidence_of(judged: Judged) -> list[Evidence]:
+    """Return a line for each clause that held, with the numbers it used."""
+    if judged.verdict.state != "fired":
+        return []
+    lines: list[Evidence] = []
+    seen: set[str] = set()
+    for clause in judged.verdict.clauses:
+        if clause.state != "fired" or not clause.values or clause.text in seen:
+            continue
+        seen.add(clause.text)
+        metric = any("." in name or "(" in name for name, _ in clause.values)
+        text = f"in this run {_shown(clause.values)}, so {clause.text} holds"
+        lines.append(Evidence("metric" if metric else "config", text, dict(clause.values)))
+    return lines
+
+
+def checks(judged: Mapping[str, Judged]) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
+    """Return what was checked and what could not be, each with its reason."""
+    checked: list[Check] = []
+    unchecked: list[Check] = []
+    for entry_id, one in sorted(judged.items()):
+        verdict = one.verdict
+        if verdict.state == "unknown":
+            reason = f"missing: {', '.join(verdict.missing)}"
+            unchecked.append(Check(entry_id, "unknown", reason))
+        else:
+            checked.append(Check(entry_id, verdict.state, _reason(verdict)))
+    return tuple(checked), tuple(unchecked)
+
+
+def _reason(verdict: Verdict) -> str:
+    deciding: list[Clause] = [one for one in verdict.clauses if one.state == verdict.state]
+    shown = [f"{one.text}: {_shown(one.values)}" for one in deciding if one.values]
+    return "; ".join(shown[:3])
+
+
+def _shown(values: Iterable[tuple[str, Scalar]]) -> str:
+    return ", ".join(
+        f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
+        for name, value in values
+    )

@@ -1,0 +1,1 @@
+"""An Answer as text, one form a file."""

@@ -1,0 +1,1 @@
+"""The commands of this room: what puts documents in and takes them out."""

@@ -1,0 +1,139 @@
+"""The cases beside an entry: how people say it, and runs that must and must not fire it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kb import safe_yaml
+from kb.errors import InputUnreadable
+from kb.problems import Problem
+from kb.run import Run, Series
+from kb.types import LineSpan, Scalar
+
+FIELDS = ("phrasings", "queries", "fires", "silent")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One phrasing or query and the line it stands on."""
+
+    text: str
+    span: LineSpan
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A named run that must, or must not, set the signature off."""
+
+    name: str
+    run: Run
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Everything in `<name>.cases.yaml`."""
+
+    path: str
+    phrasings: tuple[Said, ...] = ()
+    queries: tuple[Said, ...] = ()
+    fires: tuple[Trace, ...] = ()
+    silent: tuple[Trace, ...] = ()
+
+
+def read_cases(path: Path) -> tuple[Cases, list[Problem]]:
+    """Read the cases file at `path`; every fault becomes a Problem, never an exception."""
+    shown = str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        value, lines = safe_yaml.load(text, where=shown)
+    except FileNotFoundError:
+        return Cases(shown), [Problem(shown, 1, "file is missing, expected cases for the entry")]
+    except (InputUnreadable, UnicodeDecodeError) as error:
+        return Cases(shown), [Problem(shown, 1, f"cannot be read: {error}")]
+    if not isinstance(value, dict):
+        return Cases(shown), [Problem(shown, 1, f"expected a mapping of {', '.join(FIELDS)}")]
+    problems = [
+        Problem(shown, lines.get(str(key), 1), f'unknown field "{key}"')
+        for key in value
+        if key not in FIELDS
+    ]
+    cases = Cases(
+        shown,
+        _said(value, "phrasings", lines, problems, shown),
+        _said(value, "queries", lines, problems, shown),
+        _traces(value, "fires", lines, problems, shown),
+        _traces(value, "silent", lines, problems, shown),
+    )
+    return cases, problems
+
+
+def _said(
+    value: Mapping[str, object],
+    field: str,
+    lines: Mapping[str, int],
+    problems: list[Problem],
+    path: str,
+) -> tuple[Said, ...]:
+    found: list[Said] = []
+    for number, text in enumerate(_list(value, field, lines, problems, path)):
+        line = lines.get(f"{field}.{number}", 1)
+        if isinstance(text, str) and text.strip():
+            found.append(Said(" ".join(text.split()), LineSpan(line, line)))
+        else:
+            problems.append(Problem(path, line, f"{field}: found {text!r}, expected a sentence"))
+    return tuple(found)
+
+
+def _traces(
+    value: Mapping[str, object],
+    field: str,
+    lines: Mapping[str, int],
+    problems: list[Problem],
+    path: str,
+) -> tuple[Trace, ...]:
+    found: list[Trace] = []
+    for number, item in enumerate(_list(value, field, lines, problems, path)):
+        line = lines.get(f"{field}.{number}", 1)
+        trace = _trace(item, line)
+        if trace is None:
+            problems.append(
+                Problem(path, line, f"{field}: expected a trace with name, config and metrics")
+            )
+        else:
+            found.append(trace)
+    return tuple(found)
+
+
+def _trace(item: object, line: int) -> Trace | None:
+    if not isinstance(item, dict) or set(item) - {"name", "config", "metrics"}:
+        return None
+    config, metrics = item.get("config") or {}, item.get("metrics") or {}
+    if not isinstance(config, dict) or not isinstance(metrics, dict) or not item.get("name"):
+        return None
+    settings: dict[str, Scalar] = {}
+    for key, setting in config.items():
+        if not isinstance(setting, str | int | float | bool):
+            return None
+        settings[str(key)] = setting
+    try:
+        series = {str(key): Series.from_values(str(key), one) for key, one in metrics.items()}
+    except (TypeError, ValueError):
+        return None
+    return Trace(str(item["name"]), Run(settings, series), line)
+
+
+def _list(
+    value: Mapping[str, object],
+    field: str,
+    lines: Mapping[str, int],
+    problems: list[Problem],
+    path: str,
+) -> list[object]:
+    items = value.get(field) or []
+    if isinstance(items, list):
+        return items
+    problems.append(Problem(path, lines.get(field, 1), f"{field}: expected a list"))
+    return []

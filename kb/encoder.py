@@ -1,0 +1,100 @@
+"""Text -> unit vectors: the protocol, and the ONNX encoder that queries use.
+
+Sentence-transformers stays the source of truth for the model; `ingest.encode` exports it to
+the files that this encoder reads, and a test holds the two to 1e-5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.errors import InputUnreadable
+
+Vectors = npt.NDArray[np.float32]
+
+MANIFEST = "manifest.json"
+MODEL = "model.onnx"
+TOKENIZER = "tokenizer.json"
+
+
+class Encoder(Protocol):
+    """Anything that turns text into unit vectors of one width.
+
+    `identity` names the weights by content, so that vectors of two encoders never mix.
+    """
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def dim(self) -> int: ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return unit vectors of shape (len(texts), dim)."""
+        ...
+
+
+class OnnxEncoder:
+    """A sentence encoder exported to ONNX, run by onnxruntime on the CPU."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open the export in `directory`; raise InputUnreadable when it is not whole."""
+        self._directory = directory
+        try:
+            manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+            self.identity: str = str(manifest["identity"])
+            self.dim: int = int(manifest["dim"])
+            self._max_tokens = int(manifest["max_tokens"])
+            size = (directory / MODEL).stat().st_size
+            if size != manifest["bytes"]:
+                raise ValueError(f"{MODEL} has {size} bytes, expected {manifest['bytes']}")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputUnreadable(
+                f"encoder export is damaged: {error}",
+                where=str(directory),
+                hint="delete that folder; it is made anew on the next query",
+            ) from error
+        self._session: Any = None
+        self._tokenizer: Any = None
+
+    def _load(self) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        # One short sentence: more threads cost more to start than they save.
+        options.intra_op_num_threads = 2
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            str(self._directory / MODEL), options, providers=["CPUExecutionProvider"]
+        )
+        tokenizer = Tokenizer.from_file(str(self._directory / TOKENIZER))
+        tokenizer.enable_truncation(max_length=self._max_tokens)
+        tokenizer.enable_padding()
+        self._tokenizer = tokenizer
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return unit vectors of shape (len(texts), dim); float32."""
+        if not texts:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        if self._session is None:
+            self._load()
+        tokens = self._tokenizer.encode_batch(list(texts))
+        ids = np.array([one.ids for one in tokens], dtype=np.int64)
+        mask = np.array([one.attention_mask for one in tokens], dtype=np.int64)
+        (vectors,) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
+        return np.asarray(vectors, dtype=np.float32)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

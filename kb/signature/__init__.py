@@ -1,0 +1,17 @@
+"""The signature language: an expression over a run that fires, is silent, or is unknown.
+
+The reference is docs/signatures.md. Nothing is ever executed as Python.
+"""
+
+from kb.signature.evaluate import Clause, Verdict, evaluate, evaluate_value
+from kb.signature.parse import Signature, SignatureError, parse
+
+__all__ = [
+    "Clause",
+    "Signature",
+    "SignatureError",
+    "Verdict",
+    "evaluate",
+    "evaluate_value",
+    "parse",
+]

@@ -1,0 +1,270 @@
+"""A checked signature and a run -> fired, silent or unknown, with the numbers of each clause."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from kb.closed_forms import form
+from kb.run import CONFIG_NAMES, Run
+from kb.signature.parse import FORM_QUANTITIES, Signature
+from kb.signature.reducers import NEED_TREND, reduce_series
+from kb.types import Scalar
+from kb.vocabulary import vocabulary
+
+State = Literal["fired", "silent", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One comparison: its text, whether it holds, and every number it looked at."""
+
+    text: str
+    state: State
+    values: tuple[tuple[str, Scalar], ...]
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a signature says about a run; `missing` names what made it unknown."""
+
+    state: State
+    clauses: tuple[Clause, ...]
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    names: frozenset[str]
+
+
+_Value = float | str | tuple[float | str, ...] | _Missing
+
+
+def evaluate(signature: Signature, run: Run) -> Verdict:
+    """Evaluate `signature` over `run`; never raises for any run."""
+    walker = _Walker(run)
+    state, missing = walker.truth(signature.tree)
+    return Verdict(state, tuple(walker.clauses), tuple(sorted(missing)))
+
+
+def evaluate_value(signature: Signature, run: Run) -> float | None:
+    """Evaluate an arithmetic expression such as `lr / 10`; None when something is missing."""
+    value = _Walker(run).number(signature.tree)
+    return None if isinstance(value, _Missing) else value
+
+
+class _Walker:
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.clauses: list[Clause] = []
+        self.seen: dict[str, Scalar] = {}
+
+    def truth(self, node: ast.expr) -> tuple[State, frozenset[str]]:
+        if isinstance(node, ast.BoolOp):
+            # Every part is walked, so that the evidence is complete whatever decides.
+            return _kleene([self.truth(part) for part in node.values], isinstance(node.op, ast.And))
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            state, missing = self.truth(node.operand)
+            flipped: dict[State, State] = {"fired": "silent", "silent": "fired"}
+            return flipped.get(state, "unknown"), missing
+        if isinstance(node, ast.Call) and _name(node) == "defined":
+            return ("fired" if self._defined(node.args[0]) else "silent"), frozenset()
+        return self._clause(node)
+
+    def _clause(self, node: ast.expr) -> tuple[State, frozenset[str]]:
+        self.seen = {}
+        if isinstance(node, ast.Compare):
+            outcome = self._compare(node)
+        elif isinstance(node, ast.Call) and _name(node) == "near":
+            outcome = self._near(node)
+        else:
+            value = self.number(node)
+            outcome = value if isinstance(value, _Missing) else bool(value)
+        if isinstance(outcome, _Missing):
+            state: State = "unknown"
+            missing = outcome.names
+        else:
+            state, missing = ("fired" if outcome else "silent"), frozenset()
+        text = ast.unparse(node)
+        self.clauses.append(Clause(text, state, tuple(self.seen.items()), tuple(sorted(missing))))
+        return state, missing
+
+    def _compare(self, node: ast.Compare) -> bool | _Missing:
+        values = [self.value(part) for part in (node.left, *node.comparators)]
+        missing = _union(values)
+        if missing:
+            return missing
+        return all(
+            _holds(operator, left, right)
+            for operator, left, right in zip(node.ops, values, values[1:], strict=False)
+        )
+
+    def _near(self, node: ast.Call) -> bool | _Missing:
+        left, right = self.number(node.args[0]), self.number(node.args[1])
+        width = {word.arg: self.number(word.value) for word in node.keywords}
+        missing = _union([left, right, *width.values()])
+        if missing or isinstance(left, _Missing) or isinstance(right, _Missing):
+            return missing or _Missing(frozenset())
+        tolerance = 0.0
+        for name, value in width.items():
+            assert not isinstance(value, _Missing)
+            tolerance = max(tolerance, value * abs(right) if name == "rel" else value)
+        return abs(left - right) <= tolerance
+
+    def value(self, node: ast.expr) -> _Value:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+        if isinstance(node, ast.Tuple):
+            return tuple(_constant(item) for item in node.elts)
+        if isinstance(node, ast.Name):
+            return self._setting(node.id)
+        return self.number(node)
+
+    def number(self, node: ast.expr) -> float | _Missing:
+        if isinstance(node, ast.Constant):
+            return float(node.value) if isinstance(node.value, int | float) else math.nan
+        if isinstance(node, ast.Name):
+            value = self._setting(node.id)
+            return value if isinstance(value, float | _Missing) else math.nan
+        if isinstance(node, ast.Attribute):
+            return self._metric(node)
+        if isinstance(node, ast.UnaryOp):
+            operand = self.number(node.operand)
+            return -operand if isinstance(node.op, ast.USub) and _known(operand) else operand
+        if isinstance(node, ast.BinOp):
+            return _combine([self.number(node.left), self.number(node.right)], _binary(node.op))
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        return math.nan
+
+    def _call(self, node: ast.Call) -> float | _Missing:
+        name = _name(node)
+        if name in FORM_QUANTITIES:
+            return self._form(name, ast.unparse(node.args[0]))
+        return _combine([self.number(part) for part in node.args], _MATHS[name])
+
+    def _setting(self, name: str) -> float | str | _Missing:
+        value = self.run.config.get(name)
+        if value is None:
+            return _Missing(frozenset({name}))
+        self.seen[name] = value
+        return value if isinstance(value, str) else float(value)
+
+    def _metric(self, node: ast.Attribute) -> float | _Missing:
+        assert isinstance(node.value, ast.Name)
+        metric = vocabulary().from_identifier(node.value.id) or node.value.id
+        series = self.run.series.get(metric)
+        value = None if series is None else reduce_series(series, node.attr)
+        if value is None:
+            more = f" ({node.attr} needs more points)" if node.attr in NEED_TREND else ""
+            return _Missing(frozenset({metric + (more if series is not None else "")}))
+        self.seen[f"{metric}.{node.attr}"] = value
+        return value
+
+    def _form(self, quantity: str, name: str) -> float | _Missing:
+        wanted = form(name, quantity)
+        missing = frozenset(p for p in wanted.parameters if p not in self.run.config)
+        if missing:
+            return _Missing(missing)
+        try:
+            value = wanted.value(**{p: self.run.config[p] for p in wanted.parameters})
+        except (ArithmeticError, ValueError, TypeError):
+            return math.nan
+        self.seen[f"{quantity}({name})"] = value
+        return value
+
+    def _defined(self, node: ast.expr) -> bool:
+        name = ast.unparse(node)
+        if name in CONFIG_NAMES:
+            return name in self.run.config
+        metric = vocabulary().from_identifier(name) or name
+        return metric in self.run.series and len(self.run.series[metric]) > 0
+
+
+def _kleene(
+    parts: list[tuple[State, frozenset[str]]], conjunction: bool
+) -> tuple[State, frozenset[str]]:
+    decisive: State = "silent" if conjunction else "fired"
+    states = [state for state, _ in parts]
+    if decisive in states:
+        return decisive, frozenset()
+    missing = frozenset[str]().union(*(names for _, names in parts))
+    if "unknown" in states:
+        return "unknown", missing
+    return ("fired" if conjunction else "silent"), frozenset()
+
+
+def _holds(operator: ast.cmpop, left: _Value, right: _Value) -> bool:
+    if isinstance(right, tuple):
+        return (left in right) == isinstance(operator, ast.In)
+    if isinstance(left, str) or isinstance(right, str):
+        return (left == right) == isinstance(operator, ast.Eq)
+    if not isinstance(left, float) or not isinstance(right, float):
+        return False
+    if math.isnan(left) or math.isnan(right):
+        return False
+    compare: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
+        ast.Lt: lambda a, b: a < b,
+        ast.LtE: lambda a, b: a <= b,
+        ast.Gt: lambda a, b: a > b,
+        ast.GtE: lambda a, b: a >= b,
+        ast.Eq: lambda a, b: a == b,
+        ast.NotEq: lambda a, b: a != b,
+    }
+    return compare[type(operator)](left, right)
+
+
+def _binary(operator: ast.operator) -> Callable[..., float]:
+    table: dict[type[ast.operator], Callable[[float, float], float]] = {
+        ast.Add: lambda a, b: a + b,
+        ast.Sub: lambda a, b: a - b,
+        ast.Mult: lambda a, b: a * b,
+        ast.Div: lambda a, b: a / b,
+        ast.Pow: lambda a, b: math.pow(a, b),
+    }
+    return table[type(operator)]
+
+
+_MATHS: dict[str, Callable[..., float]] = {
+    "ln": math.log,
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "abs": abs,
+    "min": min,
+    "max": max,
+}
+
+
+def _combine(
+    values: list[float | _Missing], function: Callable[..., float]
+) -> float | _Missing:
+    missing = _union(values)
+    if missing:
+        return missing
+    try:
+        return float(function(*values))
+    except (ArithmeticError, ValueError):
+        return math.nan
+
+
+def _union(values: Iterable[_Value]) -> _Missing | None:
+    names = [value.names for value in values if isinstance(value, _Missing)]
+    return _Missing(frozenset[str]().union(*names)) if names else None
+
+
+def _known(value: float | _Missing) -> bool:
+    return not isinstance(value, _Missing)
+
+
+def _constant(node: ast.expr) -> float | str:
+    value = node.value if isinstance(node, ast.Constant) else math.nan
+    return value if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+
+
+def _name(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else ""
