@@ -58,6 +58,16 @@ def checks(judged: Mapping[str, Judged]) -> tuple[tuple[Check, ...], tuple[Check
     return tuple(checked), tuple(unchecked)
 
 
+def unknown_names(run: Run | None) -> tuple[Check, ...]:
+    """Return a line for each logged name that the vocabulary does not know."""
+    if run is None:
+        return ()
+    return tuple(
+        Check(name, "unknown", "a metric the vocabulary does not know, so nothing uses it")
+        for name in run.unknown
+    )
+
+
 def _reason(verdict: Verdict) -> str:
     deciding: list[Clause] = [one for one in verdict.clauses if one.state == verdict.state]
     shown = [f"{one.text}: {_shown(one.values)}" for one in deciding if one.values]

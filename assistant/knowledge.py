@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from kb.corrections import Corrections
 from kb.encoder import OnnxEncoder
 from kb.errors import InputUnreadable
-from kb.index import Index
 from kb.paths import BUNDLE, cache_dir, user_store
 from kb.store import Store
 from kb.types import Entry
+
+if TYPE_CHECKING:
+    from kb.index import Index
 
 Notify = Callable[[str], None]
 
@@ -64,43 +68,66 @@ class Knowledge:
         return tuple(store.content_hash() for store in self.stores)
 
     @cached_property
-    def _encoder(self) -> Future[OnnxEncoder]:
-        # Loaded beside the index: the two are the whole cold start, and there are two cores.
-        pool = ThreadPoolExecutor(1, thread_name_prefix="encoder")
-        future = pool.submit(_warm_encoder, self.notify)
-        pool.shutdown(wait=False)
-        return future
-
-    @property
     def encoder(self) -> OnnxEncoder:
-        """Return the query encoder, exported on first use."""
-        return self._encoder.result()
+        """Return the query encoder, exported on first use.
+
+        Its weights load on a thread beside the index: the two are the whole cold start, and
+        there are two cores.
+        """
+        from ingest.encode import query_encoder
+
+        encoder = query_encoder(self.notify)
+        Thread(target=encoder.encode, args=(["warm"],), daemon=True).start()
+        return encoder
 
     @cached_property
     def index(self) -> Index:
         """Return the index over both stores, rebuilt when stale."""
-        from ingest.encode import encoder_identity
+        from kb.index import Index
 
-        encoder = self._encoder  # started first, so that it loads while the index does
-        identity = encoder_identity()
-        self._encode_missing(identity)
+        encoder = self.encoder
+        stores = [self._encoded(store, encoder) for store in self.stores]
         return Index.load_or_build(
-            cache_dir() / "index", list(self.stores), identity, notify=self.notify
+            cache_dir() / "index", stores, encoder.identity, encoder.dim, self.notify
         )
 
-    def _encode_missing(self, identity: str) -> None:
-        """Encode again what another model encoded, which happens after a change of model."""
-        for store in self.stores:
-            missing = store.missing_vectors(identity)
-            if len(missing) and not store.read_only:
-                self.notify(f"encoding {len(missing)} passages for {identity} ...")
-                texts = [stored.passage.text for stored in store.passages(missing)]
-                store.set_vectors(identity, missing, self.encoder.encode(texts))
+    def _encoded(self, store: Store, encoder: OnnxEncoder) -> Store:
+        """Return the store with vectors of this encoder, encoding what another model encoded.
+
+        The bundled store cannot be written, so a copy of it takes the new vectors.
+        """
+        missing = store.missing_vectors(encoder.identity)
+        if not missing:
+            return store
+        if store is self.bundled:
+            copy = cache_dir() / "bundles" / f"{store.content_hash()[:16]}.sqlite"
+            if not copy.is_file():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(BUNDLE, copy)
+            store = self.bundled = Store.open(copy)
+            missing = store.missing_vectors(encoder.identity)
+        for number, name in enumerate(missing, 1):
+            self.notify(f"encoding for {encoder.identity}: {number} of {len(missing)} documents")
+            document = store.document(name)
+            if document is not None:
+                texts = [passage.text for passage in document.passages]
+                store.set_vectors(document, encoder.encode(texts), encoder.identity)
+        return store
 
     @cached_property
+    def bundled_entries(self) -> tuple[Entry, ...]:
+        """Return all entries that ship with the package."""
+        return tuple(self.bundled.entries())
+
+    @property
     def signed(self) -> tuple[Entry, ...]:
         """Return the bundled entries that have a signature."""
-        return tuple(entry for entry in self.bundled.entries() if entry.signature)
+        return tuple(entry for entry in self.bundled_entries if entry.signature)
+
+    @property
+    def user_documents(self) -> int:
+        """Return how many documents of the user are ingested."""
+        return len(self.user.documents()) if self.user else 0
 
     @cached_property
     def corrections(self) -> Corrections:
@@ -119,10 +146,3 @@ class Knowledge:
 
 _opened: tuple[tuple[object, ...], Knowledge] | None = None
 
-
-def _warm_encoder(notify: Notify) -> OnnxEncoder:
-    from ingest.encode import query_encoder
-
-    encoder = query_encoder(notify)
-    encoder.encode(["warm"])
-    return encoder

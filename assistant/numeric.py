@@ -51,8 +51,10 @@ def readings(
         for place, one in enumerate(explained):
             rivals = tuple(other for other in explained if other is not one)[:MAX_RIVALS]
             reading = Reading(shown, one, rivals, _strength(one, place, len(explained)))
-            for entry_id in claims.get((one.form.quantity, one.form.name), ()):
-                found.setdefault(entry_id, []).append(reading)
+            # One value may be two quantities, as chance and collapse of NT-Xent are.
+            for form in (one.form, *one.also):
+                for entry_id in claims.get((form.quantity, form.name), ()):
+                    found.setdefault(entry_id, []).append(reading)
     return {name: sorted(ones, key=lambda one: -one.strength) for name, ones in found.items()}
 
 

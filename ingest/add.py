@@ -16,21 +16,21 @@ from typing import Protocol
 import numpy as np
 
 from ingest.files import discover, read_text
-from ingest.markdown import PARSER_VERSION, parse_markdown
-from ingest.markdown.coverage import counts
+from ingest.markdown import counts, parse_markdown
+from ingest.parser_version import PARSER_VERSION
 from ingest.report import FileResult, Outcome, Report
 from ingest.similar import Catalogue
 from kb.encoder import Encoder, Vectors
 from kb.errors import InputUnreadable
 from kb.paths import BUNDLE, user_store
-from kb.store import Store
+from kb.store import Store, write_stamp
 from kb.types import Document
 
 Notify = Callable[[str], None]
 PathInput = str | os.PathLike[str]
 
-_BATCH = 32
-"""Passages encoded at a time: enough to fill the cores, few enough to keep a bar moving."""
+_BATCH = 128
+"""Passages between two steps of the progress bar."""
 
 
 class Progress(Protocol):
@@ -106,7 +106,7 @@ class _Ingest:
         from ingest.encode import encoder_identity
 
         identity = self.given.identity if self.given else encoder_identity()
-        return f"{PARSER_VERSION}|{identity}"
+        return write_stamp(PARSER_VERSION, identity)
 
     def _parse(self, path: Path, error: InputUnreadable | None) -> FileResult | _Parsed:
         shown = str(path)
@@ -129,7 +129,7 @@ class _Ingest:
         vectors = self._encode([passage.text for passage in document.passages])
         if not self.dry_run:
             encoder = self.given or self._encoder()
-            self.store.put(document, vectors, encoder.identity, stamp=self._stamp())
+            self.store.put(document, vectors, encoder.identity, parser_version=PARSER_VERSION)
         catalogue = self._catalogue()
         return FileResult(
             document.path,
@@ -151,12 +151,10 @@ class _Ingest:
     def _encode(self, texts: list[str]) -> Vectors:
         encoder = self._encoder()
         vectors = np.zeros((len(texts), encoder.dim), dtype=np.float32)
-        # Shortest first: a batch is padded to its longest text.
-        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
-        for start in range(0, len(order), _BATCH):
-            rows = order[start : start + _BATCH]
-            vectors[rows] = encoder.encode([texts[row] for row in rows])
-            self.encoded += len(rows)
+        for start in range(0, len(texts), _BATCH):
+            part = texts[start : start + _BATCH]
+            vectors[start : start + len(part)] = encoder.encode(part)
+            self.encoded += len(part)
             if self.progress is not None:
                 self.progress(self.encoded, self.total)
         return vectors

@@ -11,16 +11,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.markdown import PARSER_VERSION, parse_markdown
+from ingest.markdown import parse_markdown
+from ingest.parser_version import PARSER_VERSION
 from kb.catalogue import Catalogue
 from kb.errors import InputUnreadable
 from kb.lint import lint
 from kb.evidence import read_references
 from kb.paths import BUNDLE, CATALOGUE, METHODS, PACKAGE
-from kb.store import Store
+from kb.store import Store, write_stamp
 from kb.types import Document
-
-STAMP = f"bundle|{PARSER_VERSION}"
 
 
 def documents() -> Iterator[Document]:
@@ -47,7 +46,10 @@ def documents() -> Iterator[Document]:
 
 def stale(path: Path = BUNDLE) -> list[str]:
     """Return the ids of documents that are missing from, changed in, or left over in `path`."""
-    wanted = {document.id: (document.sha256, STAMP) for document in documents()}
+    from ingest.encode import encoder_identity
+
+    stamp = write_stamp(PARSER_VERSION, encoder_identity())
+    wanted = {document.id: (document.sha256, stamp) for document in documents()}
     if not path.is_file():
         return sorted(wanted)
     with Store.open(path, read_only=True) as store:
@@ -61,16 +63,17 @@ def build(path: Path = BUNDLE) -> int:
 
     encoder = query_encoder(lambda line: sys.stderr.write(f"{line}\n") and None)
     wanted = {document.id: document for document in documents()}
+    stamp = write_stamp(PARSER_VERSION, encoder.identity)
     encoded = 0
     with Store.open(path) as store:
         held = store.known_hashes()
         for name in held.keys() - wanted.keys():
             store.remove(name)
         for name, document in wanted.items():
-            if held.get(name) == (document.sha256, STAMP):
+            if held.get(name) == (document.sha256, stamp):
                 continue
             vectors = encoder.encode([passage.text for passage in document.passages])
-            store.put(document, vectors, encoder.identity, stamp=STAMP)
+            store.put(document, vectors, encoder.identity, parser_version=PARSER_VERSION)
             encoded += len(document.passages)
         store.seal()
     return encoded

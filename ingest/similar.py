@@ -32,13 +32,11 @@ class Catalogue:
     def from_store(cls, store: Store, encoder: str) -> Catalogue:
         """Take titles and symptoms of every bundled entry, and every correction."""
         rowids, matrix = store.vectors(encoder)
-        held = [
-            (stored.passage.entry_id, row)
-            for row, stored in zip(matrix, store.passages(rowids.tolist()), strict=True)
-            if stored.passage.entry_id and stored.passage.kind in _COMPARED
-        ]
-        vectors = np.array([row for _, row in held], dtype=np.float32).reshape(len(held), -1)
-        ids = tuple(str(entry_id) for entry_id, _ in held)
+        place = {int(rowid): number for number, rowid in enumerate(rowids)}
+        stored = store.passages(store.rowids_of("title", "symptom"))
+        held = [one for one in stored if one.rowid in place and one.passage.entry_id]
+        vectors = np.array([matrix[place[one.rowid]] for one in held], dtype=np.float32)
+        ids = tuple(str(one.passage.entry_id) for one in held)
         return cls(ids, vectors, Corrections.from_store(store, encoder))
 
     def near(self, document: Document, vectors: Vectors) -> tuple[NearDuplicate, ...]:

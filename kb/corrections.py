@@ -47,17 +47,16 @@ class Corrections:
     def from_store(cls, store: Store, encoder: str) -> Corrections:
         """Collect every `corrects` of the bundled entries."""
         rowids, matrix = store.vectors(encoder)
-        held = [
-            (stored.passage, row)
-            for row, stored in zip(matrix, store.passages(rowids.tolist()), strict=True)
-            if stored.passage.kind == "correction"
-        ]
-        vectors = np.array([row for _, row in held], dtype=np.float32).reshape(len(held), -1)
+        place = {int(rowid): number for number, rowid in enumerate(rowids)}
+        stored = store.passages(store.rowids_of("correction"))
+        held = [one for one in stored if one.rowid in place]
+        vectors = np.array([matrix[place[one.rowid]] for one in held], dtype=np.float32)
+        passages = [one.passage for one in held]
         return cls(
-            tuple(passage.text for passage, _ in held),
-            tuple(passage.attributes["truth"] for passage, _ in held),
-            tuple(passage.entry_id or "" for passage, _ in held),
-            tuple(frozenset(tokenize(passage.text)) for passage, _ in held),
+            tuple(passage.text for passage in passages),
+            tuple(passage.attributes["truth"] for passage in passages),
+            tuple(passage.entry_id or "" for passage in passages),
+            tuple(frozenset(tokenize(passage.text)) for passage in passages),
             vectors,
         )
 

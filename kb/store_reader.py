@@ -32,7 +32,7 @@ from kb.store_records import (
 )
 from kb.store_vectors import Float16s, Int64s
 from kb.store_writer import CONTENT, LAYOUT, read_sum, vectors_key
-from kb.types import Document, Entry
+from kb.types import Document, Entry, PassageKind
 
 _CHUNK: Final = 500
 """Rows read or numbers asked for at a time; SQLite allows at least 999 parameters."""
@@ -126,6 +126,28 @@ class StoreReader:
             with self._decoding():
                 entry = load_entry(payload)
             yield entry
+
+    def document_of(self, entry_id: str) -> str | None:
+        """Return the id of the document that holds an entry, or None."""
+        rows = self._connection.rows(
+            "SELECT documents.id FROM entries JOIN documents ON documents.number = document "
+            "WHERE entries.id = ? ORDER BY entries.number LIMIT 1",
+            searchable(entry_id),
+        )
+        return rows[0][0] if rows else None
+
+    def names(self) -> list[str]:
+        """Return everything `resolve` knows: entry ids, then aliases."""
+        rows = self._connection.rows("SELECT id FROM entries UNION SELECT alias FROM aliases")
+        return [row[0] for row in rows]
+
+    def rowids_of(self, *kinds: PassageKind) -> list[int]:
+        """Return the numbers of all passages of these kinds, ascending."""
+        marks = ", ".join("?" * len(kinds))
+        rows = self._connection.rows(
+            f"SELECT number FROM passages WHERE kind IN ({marks}) ORDER BY number", *kinds
+        )
+        return [row[0] for row in rows]
 
     def marks(self) -> dict[str, Mark]:
         """Return the global ids of marked fixes and their marks."""

@@ -8,7 +8,8 @@ _NEWLINE = re.compile(r"\r\n?|\n")
 
 _ESCAPE_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement
-    r"|(?:\x1b[\]P^_X]|[\x9d\x90\x9e\x9f\x98])[^\x07\x1b\x90\x98\x9c-\x9f\n]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS
+    r"|(?:\x1b[\]P^_X]|[\x90\x98\x9d-\x9f])"  # OSC, DCS and other strings ...
+    r"[^\x07\x1b\x90\x98\x9c-\x9f\n]*(?:\x07|\x1b\\|\x9c)"  # ... up to their terminator
     r"|\x1b[ -/]*[0-Z\\^-~]"  # two-character escapes
 )
 

@@ -86,10 +86,10 @@ def write_points(
         found = write_opening(out, run.opening, style) + found
     for point in found:
         text = unticked(point.text.strip())
-        if text:
-            write_text(out, text, point.span, point.blocks[0], style, attributes=keep(text))
-        else:
-            write_meta(out, point.blocks[0], "empty", style.entry_id)
+        attributes = dict(keep(text)) if text else {}
+        if point.blocks[0].checked is not None:
+            attributes["checked"] = "true" if point.blocks[0].checked else "false"
+        write_text(out, text, point.span, point.blocks[0], style, attributes=attributes)
     return sorted([*others, *nested_code(found)], key=lambda block: block.span.start)
 
 

@@ -1,4 +1,4 @@
-"""The Markdown grammar: CommonMark, tables, task lists, footnotes, dollar math, Obsidian.
+"""The Markdown grammar: CommonMark, tables, footnotes, dollar math, Obsidian.
 
 Every rule here is bounded, because the text is anybody's: a rule that may look ahead to
 the end of the file, once per line, makes a long file quadratic.
@@ -17,30 +17,30 @@ from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.dollarmath.index import math_block_dollar
 from mdit_py_plugins.footnote import footnote_plugin
-from mdit_py_plugins.tasklists import tasklists_plugin
 
 from ingest.markdown.obsidian import obsidian_plugin
 
 MAX_NESTING = 32
 """Deepest list or quotation that is read, a choice; what lies deeper is listed as unparsed."""
 
+MAX_INLINE_NESTING = 8
+"""Deepest link or image text that is read, a choice: every level reads its brackets again."""
+
 MATH_BLOCK_LINES = 64
 """Lines within which a `$$` block has to close, a choice: longer ones are no formula."""
 
 INLINE_PIECE = 4096
-"""Characters handed to the inline parser at once: at this size its worst case, nested
-brackets, takes 0.2 s (measured) where one megabyte would take hours."""
+"""Characters handed to the inline parser at once, a choice: its worst cases are quadratic."""
 
 _MARKUP = re.compile(r"[\\`*_\[\]<&$~^!\n]")
 
 
 @cache
-def grammar() -> MarkdownIt:
-    """Return the one parser; it keeps no state between texts."""
-    md = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable(["table", "strikethrough"])
+def grammar(max_nesting: int = MAX_NESTING) -> MarkdownIt:
+    """Return the parser with this bound; it keeps no state between texts."""
+    md = MarkdownIt("commonmark", {"maxNesting": max_nesting}).enable(["table", "strikethrough"])
     md.use(dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True)
     md.use(footnote_plugin).disable(["footnote_tail", "footnote_inline"])
-    md.use(tasklists_plugin)
     md.use(obsidian_plugin)
     md.block.ruler.at("math_block", _math_block, {"alt": ["paragraph", "reference", "list"]})
     md.core.ruler.at("inline", _inline)
@@ -71,6 +71,7 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 def _inline(state: StateCore) -> None:
     """Parse inline text piece by piece, and not at all where it holds no markup."""
+    md = grammar(MAX_INLINE_NESTING)
     for token in state.tokens:
         if token.type != "inline":
             continue
@@ -80,7 +81,7 @@ def _inline(state: StateCore) -> None:
             continue
         for piece in _pieces(token.content):
             children: list[Token] = []
-            state.md.inline.parse(piece, state.md, state.env, children)
+            md.inline.parse(piece, md, state.env, children)
             token.children.extend(children)
 
 

@@ -64,7 +64,7 @@ def write_solid(out: Writer, block: Block, style: Style, caption: Block | None =
         _write_code(out, block, fence_kind(block, style.code), style, caption)
     elif block.kind in _KIND_OF:
         _write_code(out, block, _KIND_OF[block.kind], style, caption)
-    elif block.kind == "html" and block.text:
+    elif block.kind == "html":
         write_text(out, block.text, block.span, block, style)
     elif block.kind == "heading" and block.level == 1:
         out.add("title", undecorated(block.title), block.span, block.section)
@@ -96,8 +96,9 @@ def write_text(
 ) -> Passage:
     """Write one text with the style's kind, entry and attributes; a callout is a note."""
     callout = {"callout": block.callout, "title": block.callout_title} if block.callout else {}
+    running = style.kind not in ("formula", "claim")
     return out.add(
-        "note" if block.callout else style.kind,
+        "note" if block.callout and running else style.kind,
         text,
         span,
         block.section,
@@ -111,7 +112,7 @@ def fence_kind(block: Block, default: PassageKind) -> PassageKind:
     """Return what a fenced block is: code, a formula, or the curve a run should follow."""
     if is_formula(block.text, block.language):
         return "formula"
-    if not block.language and len(_CURVE.findall(block.text)) >= 2:
+    if default == "code" and not block.language and len(_CURVE.findall(block.text)) >= 2:
         return "expectation"
     return "code" if block.language else default
 
@@ -153,9 +154,7 @@ def _write_chunk(out: Writer, chunk: Sequence[Block], style: Style) -> None:
     first = chunk[0]
     span = LineSpan(first.span.start, max(block.span.end for block in chunk))
     text = "\n".join(block.flow for block in chunk).strip() or first.callout_title
-    if not text:
-        write_meta(out, replace(first, span=span), "empty", style.entry_id)
-    elif len(text) <= 2 * PASSAGE_LENGTH:
+    if len(text) <= 2 * PASSAGE_LENGTH:
         write_text(out, text, span, first, style)
     else:
         for piece in _split(text):
@@ -187,16 +186,9 @@ def _write_asides(out: Writer, block: Block, style: Style, whole: str) -> None:
     if len(block.text) <= FORMULA_BLOCK:
         for formula in block.formulas:
             if states_relation(formula):
-                out.add("formula", formula, block.span, block.section, entry_id=style.entry_id)
+                write_text(out, formula, block.span, block, replace(style, kind="formula"))
     if not style.claims:
         return
     for sentence in claims(block.flow):
         if sentence != whole:
-            out.add(
-                "claim",
-                sentence,
-                block.span,
-                block.section,
-                entry_id=style.entry_id,
-                attributes=style.attributes,
-            )
+            write_text(out, sentence, block.span, block, replace(style, kind="claim"))

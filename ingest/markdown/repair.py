@@ -16,6 +16,7 @@ MAX_WRAPPERS = 4
 WRAPPER_LANGUAGES = ("markdown", "md")
 
 _HEADING = re.compile(r"#{1,6}[ \t]+\S")
+_FENCE_OPENING = re.compile(r"\s*(?:```+|~~~+)\s*\w")
 _OPENING_REMARK = re.compile(
     r"(?:perfect|sure|certainly|absolutely|of course|great|got it|okay|ok)\b\s*[.!,:—–-]", re.I
 )
@@ -34,7 +35,7 @@ def repaired_blocks(lines: Sequence[str]) -> list[Block]:
     removed: list[LineSpan] = []
     blocks = read_blocks(kept)
     while len(removed) < MAX_WRAPPERS:
-        wrapper = _wrapper_lines(blocks, kept)
+        wrapper = _wrapper_lines(blocks, kept, unwrapped=bool(removed))
         if not wrapper:
             break
         for line in wrapper:
@@ -46,20 +47,35 @@ def repaired_blocks(lines: Sequence[str]) -> list[Block]:
     return _mark_remarks(blocks)
 
 
-def _wrapper_lines(blocks: Sequence[Block], lines: Sequence[str]) -> tuple[int, ...]:
-    """Return the fence lines around what is plainly a Markdown document, or nothing."""
+def _wrapper_lines(
+    blocks: Sequence[Block], lines: Sequence[str], *, unwrapped: bool
+) -> tuple[int, ...]:
+    """Return the fence lines around what is plainly a Markdown document, or nothing.
+
+    Once a wrapper was taken off, a bare fence that never closes is where it ended.
+    """
     for block in blocks:
         if block.kind != "fence" or block.depth or block.quote:
             continue
         closed = _is_closed(block, lines)
         inside = lines[block.span.start : block.span.end - closed]
+        says_markdown = block.language in WRAPPER_LANGUAGES
+        if not closed and unwrapped and not block.language:
+            return (block.span.start,)
         if not _is_document(inside):
             continue
-        if not closed and block.language in ("", *WRAPPER_LANGUAGES):
+        if not closed and (says_markdown or not block.language):
             return (block.span.start,)
-        if closed and block.language in WRAPPER_LANGUAGES and _is_most(inside, lines):
+        if closed and says_markdown and _opens_fence(inside):
+            return (block.span.start,)
+        if closed and says_markdown and _is_most(inside, lines):
             return (block.span.start, block.span.end)
     return ()
+
+
+def _opens_fence(inside: Sequence[str]) -> bool:
+    """Say whether a fence opens inside another: the line that closed the outer closes it."""
+    return any(_FENCE_OPENING.match(line) for line in inside)
 
 
 def _is_closed(block: Block, lines: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ class Writer:
         self._passages: list[Passage] = []
         self._numbers: Counter[tuple[str, str]] = Counter()
         self._places: dict[tuple[str, ...], str] = {}
-        self._entry_ids: set[str] = set()
+        self._entry_ids: dict[str, int] = {}
         self._entry_numbers: set[str] = set()
 
     def add(
@@ -32,30 +32,37 @@ class Writer:
         attributes: Mapping[str, str] | None = None,
         markdown: str | None = None,
     ) -> Passage:
-        """Add one passage; `markdown` is its source lines unless given."""
+        """Add one passage; `markdown` is its source lines unless given.
+
+        Where markup leaves no text (an empty heading, an item that is a mere bullet) nothing
+        can be found, so the passage only covers its lines. Empty code is still code.
+        """
+        attributes = dict(attributes or {})
+        text = text.strip()
+        if not text and kind != "meta" and "fence" not in attributes:
+            kind, attributes = "meta", {"role": "empty"}
         place = self._place(section)
         self._numbers[place, kind] += 1
         passage = Passage(
             key=f"{place}/{kind}-{self._numbers[place, kind]}",
             kind=kind,
-            text=text.strip(),
+            text=text,
             span=span,
             section=section,
             entry_id=entry_id,
             markdown=self.source(span) if markdown is None else markdown,
-            attributes=dict(attributes or {}),
+            attributes=attributes,
         )
         self._passages.append(passage)
         return passage
 
     def entry_id(self, title: str) -> str:
         """Return `<file>/<title>` as slugs, numbered where a title comes twice."""
-        stem = f"{self.page.stem}/{slug(title) or 'untitled'}"
-        name, number = stem, 1
+        name = stem = f"{self.page.stem}/{slug(title) or 'untitled'}"
         while name in self._entry_ids:
-            number += 1
-            name = f"{stem}-{number}"
-        self._entry_ids.add(name)
+            self._entry_ids[stem] += 1
+            name = f"{stem}-{self._entry_ids[stem]}"
+        self._entry_ids[name] = 1
         return name
 
     def aliases(self, number: str) -> tuple[str, ...]:

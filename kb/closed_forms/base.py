@@ -26,7 +26,7 @@ POWERS: tuple[float, ...] = tuple(float(2**k) for k in range(3, 18))
 """8 to 131072: the batch sizes, queue lengths and prototype counts that people choose."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ClosedForm:
     """A constant of one loss in one convention, as a function of config values.
 

@@ -13,7 +13,6 @@ from functools import lru_cache
 import numpy as np
 
 from kb.closed_forms.base import POWERS, ClosedForm, as_positive
-from kb.closed_forms.registry import forms
 from kb.run import FloatArray
 from kb.types import Scalar
 
@@ -77,7 +76,7 @@ def table(form: ClosedForm, known: Mapping[str, float]) -> Table:
     names = form.arguments
     if "batch_size" in names:
         names += _BATCH_NAMES
-    return _table(_position()[id(form)], tuple((n, known[n]) for n in names if n in known))
+    return _table(form, tuple((n, known[n]) for n in names if n in known))
 
 
 def numbers(known: Mapping[str, Scalar]) -> dict[str, float]:
@@ -86,14 +85,8 @@ def numbers(known: Mapping[str, Scalar]) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-@lru_cache(maxsize=1)
-def _position() -> dict[int, int]:
-    return {id(one): place for place, one in enumerate(forms())}
-
-
 @lru_cache(maxsize=2048)
-def _table(place: int, numbers_known: Known) -> Table:
-    form = forms()[place]
+def _table(form: ClosedForm, numbers_known: Known) -> Table:
     axes = [_axis(form, name, dict(numbers_known)) for name in form.arguments]
     rows = list(itertools.product(*axes))
     if not rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -37,7 +37,8 @@ class Explanation:
     beside them `gathered` is 1 when the batch is that of all `world_size` processes together
     and 0 when each process has its own. `coincidence` is the probability that an arbitrary
     loss value would match this form within the tolerance: under the known parameters when
-    they are all known, else under any of the round values tried.
+    they are all known, else under any of the round values tried. `also` holds the same
+    loss's other forms with this value, such as the collapse beside the chance of NT-Xent.
     """
 
     form: ClosedForm
@@ -46,6 +47,7 @@ class Explanation:
     claim: Claim
     source_of_parameters: Source
     coincidence: float
+    also: tuple[ClosedForm, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def explain_value(
     )
     found = [one for form in _distinct_forms() for one in _readings(form, query)]
     found.sort(key=lambda pair: pair[0])
-    return tuple(_without_repeats(one for _, one in found))
+    return _without_repeats(one for _, one in found)
 
 
 _Rank = tuple[bool, int, int, float, float]
@@ -135,6 +137,7 @@ def _reading(
         "matched" if matched else "candidate",
         _source(form, options, agreement, query),
         coincidence,
+        _distinct_forms()[form],
     )
     _, cost, error = _row_order(candidates, row, query.value)
     simplicity = form.rarity + _QUANTITY_COST[form.quantity] + cost
@@ -161,23 +164,25 @@ def _coincidence(values: FloatArray, query: _Query) -> float:
     return coverage(values, query.tolerance, low, high)
 
 
-def _without_repeats(ranked: Iterable[Explanation]) -> Iterable[Explanation]:
-    """Yield each value of a loss once, under its best-ranked convention and quantity."""
-    seen: set[tuple[str, float]] = set()
+def _without_repeats(ranked: Iterable[Explanation]) -> tuple[Explanation, ...]:
+    """Return each value of a loss once, under its best-ranked convention and quantity."""
+    kept: dict[tuple[str, float], Explanation] = {}
     for one in ranked:
         key = one.form.loss, round(one.expected, 9)
-        if key not in seen:
-            seen.add(key)
-            yield one
+        best = kept.setdefault(key, one)
+        # SupCon at t = 0.07 equals NT-Xent as well, but that takes a parameter more.
+        if best is not one and set(one.form.arguments) <= set(best.form.arguments):
+            kept[key] = replace(best, also=(*best.also, one.form, *one.also))
+    return tuple(kept.values())
 
 
 @cache
-def _distinct_forms() -> tuple[ClosedForm, ...]:
-    """Return the forms without those that merely repeat another quantity's computation."""
-    kept: dict[tuple[str, int], ClosedForm] = {}
+def _distinct_forms() -> dict[ClosedForm, tuple[ClosedForm, ...]]:
+    """Return each computation's first form with the other quantities that share it."""
+    shared: dict[tuple[str, int], list[ClosedForm]] = {}
     for one in forms():
-        kept.setdefault((one.name, id(one.compute)), one)
-    return tuple(kept.values())
+        shared.setdefault((one.name, id(one.compute)), []).append(one)
+    return {first: tuple(others) for first, *others in shared.values()}
 
 
 @cache

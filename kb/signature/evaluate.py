@@ -172,7 +172,7 @@ class _Walker:
         if missing:
             return _Missing(missing)
         try:
-            value = wanted.value(**{p: self.run.config[p] for p in wanted.parameters})
+            value = wanted.value(**self.run.config)
         except (ArithmeticError, ValueError, TypeError):
             return math.nan
         self.seen[f"{quantity}({name})"] = value

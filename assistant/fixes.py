@@ -1,0 +1,51 @@
+"""An entry's fixes in the order worth trying, with what the run already has."""
+
+from __future__ import annotations
+
+from assistant.answer import RankedFix
+from kb.run import Run
+from kb.signature import evaluate, evaluate_value, parse
+from kb.types import Entry, Fix, Scalar
+
+
+def ranked_fixes(entry: Entry, run: Run | None) -> tuple[RankedFix, ...]:
+    """Return the fixes of `entry`, those that the run already has last.
+
+    The author's order stands otherwise: it puts the cheapest decisive step first, and no
+    cure rates exist yet to say more.
+    """
+    fixes = [_ranked(entry, fix, run) for fix in entry.fixes]
+    return tuple(sorted(fixes, key=lambda fix: fix.already_applied is True))
+
+
+def _ranked(entry: Entry, fix: Fix, run: Run | None) -> RankedFix:
+    change = {key: _value(value, run) for key, value in fix.change.items()}
+    return RankedFix(
+        id=f"{entry.id}#{fix.id}",
+        title=fix.title,
+        change=change,
+        cost=fix.cost,
+        text=fix.text,
+        already_applied=_applied(fix, run),
+    )
+
+
+def _value(value: Scalar, run: Run | None) -> Scalar:
+    """Return a rule such as `= lr / 10` worked out for this run, or as words without one."""
+    if not isinstance(value, str) or not value.startswith("="):
+        return value
+    rule = value[1:].strip()
+    number = evaluate_value(parse(rule), run) if run else None
+    return rule if number is None else float(f"{number:.4g}")
+
+
+def _applied(fix: Fix, run: Run | None) -> bool | None:
+    if run is None:
+        return None
+    if fix.unless is not None:
+        state = evaluate(parse(fix.unless), run).state
+        return None if state == "unknown" else state == "fired"
+    settings = {key: run.config.get(key) for key in fix.change}
+    if not settings or None in settings.values():
+        return None
+    return all(settings[key] == _value(value, run) for key, value in fix.change.items())
