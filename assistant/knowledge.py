@@ -110,7 +110,7 @@ class Knowledge:
             self.notify(f"encoding for {encoder.identity}: {number} of {len(missing)} documents")
             document = store.document(name)
             if document is not None:
-                texts = [passage.text for passage in document.passages]
+                texts = [passage.searched_text for passage in document.passages]
                 store.set_vectors(document, encoder.encode(texts), encoder.identity)
         return store
 

@@ -7,19 +7,18 @@ ties ln 63 to that entry, so nothing about any loss is written here.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.answer import Evidence
 from assistant.understand import Understood
 from kb.closed_forms import Explanation, explain_value
 from kb.run import Run
+from kb.signature import parse
 from kb.signature.reducers import reduce_series
 from kb.types import Entry, Scalar
 
 MAX_RIVALS = 2
-_FORM = re.compile(r"\b(chance|collapse|floor|start)\(([\w.]+)\)")
 _PLATEAU = 1e-3
 """Smallest tolerance for a logged level: what rounding in a log leaves (DESIGN 2)."""
 
@@ -49,8 +48,8 @@ def readings(
     for shown, value, tolerance in _values(understood, run):
         explained = explain_value(value, tolerance, known, queried=queried)
         for place, one in enumerate(explained):
-            rivals = tuple(other for other in explained if other is not one)[:MAX_RIVALS]
-            reading = Reading(shown, one, rivals, _strength(one, place, len(explained)))
+            rivals = _rivals(one, explained)
+            reading = Reading(shown, one, rivals, _strength(one, place))
             # One value may be two quantities, as chance and collapse of NT-Xent are.
             for form in (one.form, *one.also):
                 for entry_id in claims.get((form.quantity, form.name), ()):
@@ -83,8 +82,8 @@ def evidence_of(reading: Reading) -> Evidence:
 def _claims(entries: Iterable[Entry]) -> dict[tuple[str, str], list[str]]:
     claims: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
-        for quantity, name in dict.fromkeys(_FORM.findall(entry.signature or "")):
-            claims.setdefault((quantity, name), []).append(entry.id)
+        for constant in parse(entry.signature or "").constants:
+            claims.setdefault(constant, []).append(entry.id)
     return claims
 
 
@@ -100,10 +99,20 @@ def _values(understood: Understood, run: Run | None) -> list[tuple[str, float, f
     return values
 
 
-def _strength(one: Explanation, place: int, total: int) -> float:
+def _rivals(one: Explanation, explained: Sequence[Explanation]) -> tuple[Explanation, ...]:
+    """Return other readings worth naming: another loss, or the same at another setting."""
+    others = [
+        other
+        for other in explained
+        if other is not one and other.form.quantity != "start" and other.form.rarity < 2
+    ]
+    return tuple(others[:MAX_RIVALS])
+
+
+def _strength(one: Explanation, place: int) -> float:
     if one.claim == "matched":
         return 1.0
-    return (1 - min(one.coincidence, 1.0)) * 0.7 / (1 + place + 0.1 * total)
+    return 0.9 * (1 - min(one.coincidence, 1.0)) / (1 + place)
 
 
 def _log(value: float) -> str:
@@ -121,8 +130,11 @@ def _rival(one: Explanation) -> str:
 
 def _coincidence(probability: float) -> str:
     if probability < 0.005:
-        return "A value picked at random would hardly ever match it."
-    return f"A value picked at random matches some such formula with probability {probability:.0%}."
+        return "A value picked at random would hardly ever match this formula."
+    return (
+        "A value picked at random would match this formula, at some usual setting, with "
+        f"probability {probability:.0%}."
+    )
 
 
 def _parameters(parameters: Mapping[str, float]) -> str:

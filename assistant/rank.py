@@ -20,7 +20,7 @@ from kb.types import Entry
 METHOD_AGREES = 0.4
 METHOD_CONTRADICTS = -1.0
 NUMBER_MATCHED = 2.5
-NUMBER_CANDIDATE = 1.2
+NUMBER_CANDIDATE = 2.0
 RUN_SHOWS = 4.0
 RUN_EXCLUDES = -3.0
 """Added to the logit of an entry. A choice: one strong clue in numbers outweighs the words, a
@@ -64,8 +64,8 @@ def rank(
     methods = {entry.id: entry.methods for entry in knowledge.bundled_entries}
     logits = ranker().scale * found.scores.astype(np.float64)
     for place, name in enumerate(names):
-        logits[place] += _method(understood.methods, methods.get(name, ()))
-        logits[place] += _number(clues.numbers.get(name, ()))
+        logits[place] += method_clue(understood.methods, methods.get(name, ()))
+        logits[place] += number_clue(clues.numbers.get(name, ()))
         logits[place] += _run(clues.judged.get(name))
     shares = _softmax(logits)
     order = np.argsort(-logits, kind="stable")
@@ -82,7 +82,7 @@ def rank(
     ]
 
 
-def _method(asked: Sequence[str], methods: Sequence[str]) -> float:
+def method_clue(asked: Sequence[str], methods: Sequence[str]) -> float:
     if not asked or not methods or "any" in methods:
         return 0.0
     if any(name in methods for name in asked):
@@ -92,7 +92,7 @@ def _method(asked: Sequence[str], methods: Sequence[str]) -> float:
     return METHOD_CONTRADICTS if held and wanted and not wanted & held else 0.0
 
 
-def _number(readings: Sequence[Reading]) -> float:
+def number_clue(readings: Sequence[Reading]) -> float:
     best = max((one.strength for one in readings), default=0.0)
     return NUMBER_MATCHED if best >= 1 else NUMBER_CANDIDATE * best
 

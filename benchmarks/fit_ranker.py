@@ -171,14 +171,21 @@ def fit_ranking(corpus: Corpus, queries: Sequence[Query]) -> Ranker:
 
 
 def fit_scale(scores: npt.NDArray[np.float64], gains: npt.NDArray[np.float32]) -> float:
-    """Return the factor that makes softmax(factor x score) a calibrated probability."""
+    """Return the factor that makes softmax(factor x score) the probability of being right.
+
+    Fitted on whether the first is a grade-2 label (Brier score): a query often has two right
+    answers, and the likelihood of both at once would make every confidence too low.
+    """
     factors = np.linspace(0.05, 3.0, 60)
+    first = scores.argmax(axis=1)
+    best = gains.max(axis=1)
+    right = (gains[np.arange(len(first)), first] >= best - 1e-6).astype(float)
 
     def loss(factor: float) -> float:
         logits = factor * scores
         logits = logits - logits.max(axis=1, keepdims=True)
         share = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        return float(-(gains * np.log(share + 1e-12)).sum(axis=1).mean())
+        return float(((share.max(axis=1) - right) ** 2).mean())
 
     return float(min(factors, key=loss))
 

@@ -126,7 +126,7 @@ class _Ingest:
 
     def _write(self, item: _Parsed) -> FileResult:
         document = item.document
-        vectors = self._encode([passage.text for passage in document.passages])
+        vectors = self._encode([passage.searched_text for passage in document.passages])
         if not self.dry_run:
             encoder = self.given or self._encoder()
             self.store.put(document, vectors, encoder.identity, parser_version=PARSER_VERSION)

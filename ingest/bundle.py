@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ingest.markdown import parse_markdown
@@ -36,12 +37,20 @@ def documents() -> Iterator[Document]:
     for file in catalogue:
         yield file.document
     for path in sorted(METHODS.glob("*.md")):
-        yield parse_markdown(
-            path.read_text(encoding="utf-8"),
-            path=path.relative_to(PACKAGE.parent).as_posix(),
-            owner="bundled",
-            document_id=f"methods/{path.stem}",
+        yield _without_entries(
+            parse_markdown(
+                path.read_text(encoding="utf-8"),
+                path=path.relative_to(PACKAGE.parent).as_posix(),
+                owner="bundled",
+                document_id=f"methods/{path.stem}",
+            )
         )
+
+
+def _without_entries(document: Document) -> Document:
+    """Return a method document whose pitfalls stay passages: the catalogue has the entries."""
+    passages = tuple(replace(passage, entry_id=None) for passage in document.passages)
+    return replace(document, passages=passages, entries=())
 
 
 def stale(path: Path = BUNDLE) -> list[str]:
@@ -72,7 +81,7 @@ def build(path: Path = BUNDLE) -> int:
         for name, document in wanted.items():
             if held.get(name) == (document.sha256, stamp):
                 continue
-            vectors = encoder.encode([passage.text for passage in document.passages])
+            vectors = encoder.encode([passage.searched_text for passage in document.passages])
             store.put(document, vectors, encoder.identity, parser_version=PARSER_VERSION)
             encoded += len(document.passages)
         store.seal()

@@ -90,8 +90,8 @@ def load_passage(text: str) -> Passage:
 
 
 def load_passage_text(text: str) -> str:
-    """Return only the plain text of a stored passage."""
-    return str(json.loads(text)[2])
+    """Return only what is indexed of a stored passage."""
+    return load_passage(text).searched_text
 
 
 def spans_record(spans: tuple[LineSpan, ...]) -> list[list[int]]:

@@ -173,7 +173,7 @@ class StoreReader:
         return [found[rowid] for rowid in wanted if rowid in found]
 
     def passage_texts(self) -> Iterator[tuple[int, str]]:
-        """Yield (rowid, plain text) of every passage, by rowid."""
+        """Yield (rowid, searched text) of every passage, by rowid."""
         for rowid, payload in self._stream("passages"):
             with self._decoding():
                 text = load_passage_text(payload)

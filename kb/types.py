@@ -78,6 +78,17 @@ class Passage:
     markdown: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def searched_text(self) -> str:
+        """Return what is embedded and indexed: a lone passage with the heading it stands under.
+
+        A section's sentences presuppose its heading ("It must not be too small."); an entry's
+        passages are found together with their title and need none.
+        """
+        if self.entry_id is not None or not self.section or self.section[-1] in self.text:
+            return self.text
+        return f"{self.section[-1]}. {self.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class Fix:

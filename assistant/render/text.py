@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from assistant.answer import Answer, Diagnosis, Hit, RankedFix
 from assistant.render.layout import WIDTH, bold, dim, labelled, wrapped
+from kb.plain_text import plain
 
 BRIEF_FIXES = 3
 BRIEF_EVIDENCE = 4
+OPENING = 260
+"""Characters of the first fix shown without --full: its measurement, usually."""
 _COST = {
     "live": "while it runs",
     "resume": "stop, resume",
@@ -76,12 +79,16 @@ def _diagnosis(number: int, diagnosis: Diagnosis, *, brief: bool, full: bool) ->
         text = f'"{item.passage}" ({item.source}:{item.line_start}) does not hold: {item.truth}'
         lines += labelled("but", [text])
     fixes = diagnosis.fixes if full else diagnosis.fixes[: 1 if brief else BRIEF_FIXES]
-    lines += labelled("try", [_fix(position, fix) for position, fix in enumerate(fixes, 1)])
+    lines += labelled(
+        "try", [_fix(position, fix, brief, full) for position, fix in enumerate(fixes, 1)]
+    )
     return lines
 
 
-def _fix(position: int, fix: RankedFix) -> str:
+def _fix(position: int, fix: RankedFix, brief: bool, full: bool) -> str:
     parts = [f"{position}. {fix.title}"]
+    if full or (position == 1 and not brief):
+        parts = [f"{position}. {fix.title}: {_opening(fix.text, whole=full)}"]
     if fix.change:
         parts.append("(" + ", ".join(f"{k} {v}" for k, v in fix.change.items()) + ")")
     if fix.cost:
@@ -92,6 +99,15 @@ def _fix(position: int, fix: RankedFix) -> str:
     if fix.already_applied:
         parts.append("already so in this run")
     return " ".join(parts)
+
+
+def _opening(text: str, *, whole: bool) -> str:
+    """Return the prose before any code block: all of it, or the sentences that fit."""
+    prose = plain(text.split("```")[0])
+    if whole or len(prose) <= OPENING:
+        return prose
+    cut = prose[:OPENING].rfind(". ")
+    return prose[: cut + 1] if cut > 0 else prose[:OPENING].rsplit(" ", 1)[0] + " ..."
 
 
 def _passages(passages: tuple[Hit, ...], full: bool) -> list[str]:

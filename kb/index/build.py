@@ -19,7 +19,7 @@ from kb.index.table import Grouped, Table, group, name_arrays
 from kb.store import PassageTable, Store
 from kb.tokens import TOKENIZER_VERSION, tokenize
 
-INDEX_VERSION: Final = 1
+INDEX_VERSION: Final = 2
 """Raise it whenever the files, the fields or their weights change."""
 
 

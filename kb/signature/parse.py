@@ -51,12 +51,17 @@ class SignatureError(SslDoctorError):
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A checked expression and the vocabulary and config names it mentions."""
+    """A checked expression and the vocabulary and config names it mentions.
+
+    `constants` are the closed forms that a value must be near for it to fire, as
+    (quantity, name): the numbers by which this failure is recognised.
+    """
 
     source: str
     tree: ast.expr
     metrics: frozenset[str]
     config: frozenset[str]
+    constants: frozenset[tuple[str, str]]
 
 
 @lru_cache(maxsize=2048)
@@ -72,7 +77,29 @@ def parse(source: str) -> Signature:
         raise SignatureError(f"cannot be parsed: {error}") from error
     checker = _Checker()
     checker.check(tree, 0)
-    return Signature(source, tree, frozenset(checker.metrics), frozenset(checker.config))
+    return Signature(
+        source,
+        tree,
+        frozenset(checker.metrics),
+        frozenset(checker.config),
+        frozenset(_constants(tree)),
+    )
+
+
+def _constants(tree: ast.expr) -> Iterator[tuple[str, str]]:
+    """Yield the closed forms that stand in a `near` which no `not` turns round."""
+    if isinstance(tree, ast.UnaryOp):
+        return
+    if isinstance(tree, ast.Call):
+        if isinstance(tree.func, ast.Name) and tree.func.id == "near":
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    if node.func.id in FORM_QUANTITIES:
+                        yield node.func.id, ast.unparse(node.args[0])
+        return
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.expr):
+            yield from _constants(child)
 
 
 class _Checker:
