@@ -55,6 +55,7 @@ def _answer(text: str, run: Run | None, k: int, notify: Notify) -> Answer:
     probability = _probability(understood, found, fired, bool(text.strip()))
     hits = passages.loose_hits(knowledge, found) if text.strip() else ()
     fitting = probability >= ranker().threshold
+    answered = passages.answers(hits, understood.methods)
     diagnoses: tuple[Diagnosis, ...] = ()
     if fitting:
         diagnoses = _diagnoses(knowledge, understood, run, ranked, clues, probability, k)
@@ -62,11 +63,11 @@ def _answer(text: str, run: Run | None, k: int, notify: Notify) -> Answer:
     return Answer(
         schema=SCHEMA,
         query=understood.text,
-        fits=bool(diagnoses) or bool(fitting and hits),
+        fits=bool(diagnoses) or answered,
         verdict=_verdict(run, fired),
         diagnoses=diagnoses,
-        passages=hits if fitting else (),
-        nearest=() if diagnoses else _nearest(knowledge, ranked, probability),
+        passages=hits if fitting or answered else (),
+        nearest=() if diagnoses or answered else _nearest(knowledge, ranked, probability),
         checked=checked,
         unchecked=(*unchecked, *judge.unknown_names(run)),
         next_measurement=measure.next_measurement(diagnoses, run),

@@ -39,12 +39,15 @@ _SILENT = np.array(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranker:
-    """Fitted parameters. `down` (d, r) and `up` (r, d) are the low-rank adapter; `domain` (d,)
-    and `fits` weigh the evidence that the query is about this field at all."""
+    """Fitted parameters. `down` (d, r) and `up` (r, d) are the low-rank adapter; `prior` is what
+    an entry's frequency among the development queries adds to its score, under "" what it adds
+    for an entry never seen; `domain` (d,) and `fits` weigh the evidence that the query is about
+    this field at all."""
 
     down: Float32s
     up: Float32s
     weights: Float32s
+    prior: Mapping[str, float]
     scale: float
     domain: Float32s
     domain_bias: float
@@ -60,6 +63,11 @@ class Ranker:
         return np.asarray(moved / max(float(np.linalg.norm(moved)), 1e-12), dtype=np.float32)
 
 
+    def prior_of(self, entry_id: str) -> float:
+        """Return what the frequency of an entry adds to its score."""
+        return self.prior.get(entry_id, self.prior[""])
+
+
 @lru_cache(maxsize=1)
 def ranker() -> Ranker:
     """Load the fitted parameters."""
@@ -68,6 +76,7 @@ def ranker() -> Ranker:
             held["down"].astype(np.float32),
             held["up"].astype(np.float32),
             held["weights"].astype(np.float32),
+            dict(zip(held["prior_names"].tolist(), held["prior"].tolist(), strict=True)),
             float(held["scale"]),
             held["domain"].astype(np.float32),
             float(held["domain_bias"]),

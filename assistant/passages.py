@@ -2,52 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from assistant.answer import Contradiction, Hit
 from assistant.knowledge import Knowledge
 from assistant.search import Found
+from kb.store import Store
 from kb.store_records import StoredPassage
-from kb.types import Entry
+from kb.tokens import tokenize
+from kb.types import Entry, LineSpan
 
 MAX_HITS = 5
-MIN_COSINE = 0.42
-"""Below this a passage of a document is about something else; read off our method documents."""
+MIN_SCORE = 0.5
+"""Below this a passage is about something else; read off the method documents."""
+
+ANSWERS = 0.8
+ANSWERS_NAMED = 0.6
+"""From here on a passage answers the question by itself, whatever the entries say; the second
+when it is from the document of a method that the question names."""
 
 WORDS_SHARE = 0.02
-"""What one point of the lexical score adds to a cosine when passages are ordered."""
+HEADING_SHARE = 0.15
+"""What one point of the lexical score, and a heading with all words of the question, add to a
+cosine when passages are ordered: a reference question usually names its heading."""
+
+MAX_CHARACTERS = 1200
+"""Longest text of a hit: a section of our method documents."""
+
+_PROSE = frozenset({"section", "formula", "table", "note", "quote", "checklist"})
 
 
 def loose_hits(knowledge: Knowledge, found: Found) -> tuple[Hit, ...]:
-    """Return the passages of documents that fit the words best, one per section."""
+    """Return the sections of documents that fit the words best, each once."""
     scored = sorted(
         ((one.cosine + WORDS_SHARE * one.words, one) for one in found.loose),
         key=lambda pair: -pair[0],
     )
-    hits: list[Hit] = []
-    seen: set[tuple[str, tuple[str, ...]]] = set()
-    for score, one in scored[: 6 * MAX_HITS]:
-        if one.cosine < MIN_COSINE and score < 1.5 * MIN_COSINE:
-            continue
-        store, rowid = knowledge.index.passage(one.passage)
-        for stored in knowledge.stores[store].passages([rowid]):
+    best: dict[tuple[str, tuple[str, ...]], tuple[float, Store, StoredPassage]] = {}
+    for score, one in scored[: 8 * MAX_HITS]:
+        number, rowid = knowledge.index.passage(one.passage)
+        store = knowledge.stores[number]
+        for stored in store.passages([rowid]):
+            total = score + HEADING_SHARE * _named(found, stored.passage.section)
             key = (stored.document_id, stored.passage.section)
-            if key not in seen and stored.passage.text:
-                seen.add(key)
-                hits.append(_hit(knowledge, stored, score))
-    return tuple(hits[:MAX_HITS])
+            if stored.passage.text and total >= max(MIN_SCORE, best.get(key, (0.0,))[0]):
+                best[key] = (total, store, stored)
+    ordered = sorted(best.values(), key=lambda item: -item[0])[:MAX_HITS]
+    return tuple(_hit(knowledge, store, stored, score) for score, store, stored in ordered)
 
 
-def _hit(knowledge: Knowledge, stored: StoredPassage, score: float) -> Hit:
+def answers(hits: Sequence[Hit], methods: Sequence[str]) -> bool:
+    """Return whether the best hit answers the question by itself."""
+    if not hits:
+        return False
+    named = any(Path(hits[0].source).stem == name for name in methods)
+    return hits[0].score >= (ANSWERS_NAMED if named else ANSWERS)
+
+
+def _named(found: Found, section: tuple[str, ...]) -> float:
+    """Return the share of the question's words that the heading holds."""
+    heading = set(tokenize(section[-1])) if section else set()
+    return len(heading & found.tokens.keys()) / max(len(found.tokens), 1)
+
+
+def _hit(knowledge: Knowledge, store: Store, stored: StoredPassage, score: float) -> Hit:
     passage = stored.passage
+    text, span = _section(store, stored)
     return Hit(
-        passage.text,
+        text,
         stored.source,
-        passage.span.start,
-        passage.span.end,
+        span.start,
+        span.end,
         passage.section,
         round(score, 3),
         stored.owner,
         _truth(knowledge, stored) if stored.owner == "user" else None,
     )
+
+
+def _section(store: Store, stored: StoredPassage) -> tuple[str, LineSpan]:
+    """Return the prose of the whole section, so that a found sentence keeps its surroundings."""
+    document = store.document(stored.document_id)
+    passage = stored.passage
+    parts = [
+        one
+        for one in (document.passages if document else ())
+        if one.section == passage.section and one.kind in _PROSE and one.text
+    ]
+    if passage.kind == "quote" or passage not in parts and passage.kind not in ("claim", "fix"):
+        parts = [passage]
+    text = "\n".join(one.text for one in parts)
+    if not parts or len(text) > MAX_CHARACTERS:
+        parts, text = [passage], passage.text
+    return text, LineSpan(parts[0].span.start, parts[-1].span.end)
 
 
 def _truth(knowledge: Knowledge, stored: StoredPassage) -> str | None:

@@ -62,7 +62,8 @@ def rank(
     index = knowledge.index
     names = [str(index.unit(int(unit)).entry_id) for unit in units]
     methods = {entry.id: entry.methods for entry in knowledge.bundled_entries}
-    logits = ranker().scale * found.scores.astype(np.float64)
+    prior = np.array([ranker().prior_of(name) for name in names])
+    logits = ranker().scale * (found.scores.astype(np.float64) + prior)
     for place, name in enumerate(names):
         logits[place] += method_clue(understood.methods, methods.get(name, ()))
         logits[place] += number_clue(clues.numbers.get(name, ()))

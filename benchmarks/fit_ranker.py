@@ -33,9 +33,14 @@ QUERY_WEIGHT = 3.0
 """Chosen by cross-validation among ranks 8 to 128, 15 to 100 epochs, temperatures 0.05 to 0.1
 and weights 0 to 10; the choice is flat around these (docs/decisions.md)."""
 
-MIX = np.array([0.5, 1.0, 0.7, 0.5, 1.3])
+MIX = np.array([0.5, 1.0, 0.7, 0.5, 2.0])
 """Share of each feature of `features.NAMES` after division by its spread: two of the words, five
 of the meaning. Fitting them as well gave nothing in cross-validation."""
+
+PRIOR_WEIGHT = 0.6
+PRIOR_COUNT = 2.0
+"""An entry seen c times (half-useful labels count a third) gains 0.6 ln(c + 2), in units of one
+feature's spread: some failures are simply met more often. Worth 0.01 nDCG in cross-validation."""
 
 TAUGHT = ("phrasing", "title", "symptom", "cause")
 
@@ -162,12 +167,33 @@ def fit_ranking(corpus: Corpus, queries: Sequence[Query]) -> Ranker:
     d = corpus.vectors.shape[1]
     blank = np.zeros(len(features.NAMES), dtype=np.float32)
     ranker = Ranker(
-        down, up, blank, 1.0, np.zeros(d, np.float32), 0.0, np.zeros(0, np.float32), 0.5,
+        down, up, blank, {"": 0.0}, 1.0, np.zeros(d, np.float32), 0.0, np.zeros(0, np.float32), 0.5,
         corpus.knowledge.encoder.identity,
     )  # fmt: skip
     values = raw_features(corpus, [query.text for query in queries], ranker)
     spread = values.std(axis=1).mean(axis=0)
-    return replace(ranker, weights=(MIX / spread).astype(np.float32))
+    return replace(
+        ranker, weights=(MIX / spread).astype(np.float32), prior=fit_prior(corpus, queries)
+    )
+
+
+def fit_prior(corpus: Corpus, queries: Sequence[Query]) -> dict[str, float]:
+    """Return what each entry's frequency among the labels adds to its score."""
+    counts = dict.fromkeys(corpus.names, 0.0)
+    for query in queries:
+        for name, grade in query.labels.items():
+            if name in counts:
+                counts[name] += 1.0 if grade == 2 else 1 / 3
+    prior = {
+        name: PRIOR_WEIGHT * float(np.log(count + PRIOR_COUNT)) for name, count in counts.items()
+    }
+    return {"": PRIOR_WEIGHT * float(np.log(PRIOR_COUNT)), **prior}
+
+
+def base_scores(corpus: Corpus, values: Float32s, ranker: Ranker) -> npt.NDArray[np.float64]:
+    """Return the scores that the engine scales: weighted features and prior."""
+    prior = np.array([ranker.prior_of(name) for name in corpus.names])
+    return np.asarray(values @ ranker.weights + prior, dtype=np.float64)
 
 
 def fit_scale(scores: npt.NDArray[np.float64], gains: npt.NDArray[np.float32]) -> float:
@@ -192,7 +218,7 @@ def fit_scale(scores: npt.NDArray[np.float64], gains: npt.NDArray[np.float32]) -
 
 def fit_domain(corpus: Corpus, inside: Float32s, outside: Float32s) -> tuple[Float32s, float]:
     """Return a direction and bias that separate this field's texts from all others."""
-    own = np.concatenate([corpus.vectors[corpus.is_phrasing], inside])
+    own = np.concatenate([corpus.vectors, inside])
     x = np.concatenate([own, outside])
     y = np.concatenate([np.ones(len(own)), np.zeros(len(outside))])
     return logistic(x, y, ridge=0.003)
@@ -236,7 +262,7 @@ def fit_fits(
         values = raw_features(corpus, held, part)
         x.append(fits_features(corpus, held, part, values))
         y += [1.0] * len(left) + [0.0] * len(asked)
-        logits.append((values[: len(left)] @ part.weights).astype(np.float64))
+        logits.append(base_scores(corpus, values[: len(left)], part))
         gains.append(corpus.grades(left))
     weights, bias = logistic(np.concatenate(x), np.array(y), ridge=0.002)
     scale = fit_scale(np.concatenate(logits), np.concatenate(gains))
@@ -273,6 +299,8 @@ def save(ranker: Ranker, path: Path = features.RANKER) -> None:
         down=ranker.down.astype(np.float16),
         up=ranker.up.astype(np.float16),
         weights=ranker.weights,
+        prior_names=np.array(list(ranker.prior)),
+        prior=np.array(list(ranker.prior.values())),
         scale=np.float64(ranker.scale),
         domain=ranker.domain.astype(np.float16),
         domain_bias=np.float64(ranker.domain_bias),

@@ -105,7 +105,7 @@ def ours(corpus: Corpus, texts: Sequence[str], fitted: Ranker) -> tuple[Floats, 
     values = fit_ranker.raw_features(corpus, texts, fitted)
     vectors = corpus.encode(texts)
     methods = {entry.id: entry.methods for entry in corpus.knowledge.bundled_entries}
-    logits = fitted.scale * (values @ fitted.weights).astype(float)
+    logits = fitted.scale * fit_ranker.base_scores(corpus, values, fitted)
     probabilities = np.zeros(len(texts))
     for row, text in enumerate(texts):
         understood = understand(text)

@@ -121,7 +121,7 @@ def test_documents_come_back_equal(
         rowids = store.passage_table().rowids
         assert [one.passage for one in store.passages(rowids.tolist())] == passages
         assert list(store.passage_texts()) == [
-            (rowid, one.text) for rowid, one in zip(rowids, passages, strict=True)
+            (rowid, one.searched_text) for rowid, one in zip(rowids, passages, strict=True)
         ]
         assert list(store.entries()) == [one for each in documents for one in each.entries]
         assert store.content_hash() == filled
