@@ -16,7 +16,8 @@ def evidence(
     """Return what the decision weighs; `values` are features of shape (units, features).
 
     The direction that separates the field from others, the best phrasing, the best words per
-    word asked, whether a method is named, and how many vocabulary metrics are.
+    word asked, whether a method is named, how many vocabulary metrics are, and how terse it is:
+    three words cannot be as near to a sentence as a sentence can.
     """
     domain = float(vector @ ranker.domain) + ranker.domain_bias
     said = float(values[:, 0].max()) if len(values) else 0.0
@@ -29,6 +30,7 @@ def evidence(
         words / math.sqrt(asked) / 10,
         float(bool(understood.methods)),
         min(metrics, 2) / 2,
+        3 / asked,
     )
 
 

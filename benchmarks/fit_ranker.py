@@ -23,7 +23,7 @@ from assistant import features
 from assistant.features import Float32s, Ranker, match, query_tokens
 from assistant.knowledge import Knowledge
 from assistant.understand import understand
-from benchmarks.queries import DATA, Query, folds, read_queries, read_texts
+from benchmarks.queries import DATA, Query, folds, read_queries, read_short, read_texts
 from kb.store_records import KIND_CODES
 
 RANK = 32
@@ -36,6 +36,9 @@ and weights 0 to 10; the choice is flat around these (docs/decisions.md)."""
 MIX = np.array([0.5, 1.0, 0.7, 0.5, 2.0])
 """Share of each feature of `features.NAMES` after division by its spread: two of the words, five
 of the meaning. Fitting them as well gave nothing in cross-validation."""
+
+INNER = 4
+"""Folds inside a fit, from which the decision about fitting learns."""
 
 PRIOR_WEIGHT = 0.6
 PRIOR_COUNT = 2.0
@@ -227,7 +230,7 @@ def fit_domain(corpus: Corpus, inside: Float32s, outside: Float32s) -> tuple[Flo
 def fits_features(
     corpus: Corpus, texts: Sequence[str], ranker: Ranker, values: Float32s
 ) -> Float32s:
-    """Return what the engine's decision looks at, shape (texts, 5)."""
+    """Return what the engine's decision looks at, shape (texts, 6)."""
     from assistant.fits import evidence
 
     rows = [
@@ -238,34 +241,40 @@ def fits_features(
 
 
 def fit_fits(
-    corpus: Corpus, queries: Sequence[Query], outside: Sequence[str], ranker: Ranker
+    corpus: Corpus,
+    queries: Sequence[Query],
+    inside: Sequence[str],
+    outside: Sequence[str],
+    ranker: Ranker,
 ) -> Ranker:
-    """Fit the decision whether anything fits, on inner folds so that it sees honest features."""
-    texts = [query.text for query in queries]
-    inner = folds([query.group for query in queries], 4, seed=1)
-    outer = np.arange(len(outside)) % 4
+    """Fit the decision whether anything fits, on inner folds so that it sees honest features.
+
+    `inside` are on-topic texts without labels: terse ones, which issue threads lack.
+    """
+    inner = folds([query.group for query in queries], INNER, seed=1)
     x: list[Float32s] = []
     y: list[float] = []
     logits: list[npt.NDArray[np.float64]] = []
     gains: list[npt.NDArray[np.float32]] = []
-    for fold in range(4):
+    for fold in range(INNER):
         kept = [query for query, at in zip(queries, inner, strict=True) if at != fold]
         left = [query for query, at in zip(queries, inner, strict=True) if at == fold]
-        away = [text for text, at in zip(outside, outer, strict=True) if at != fold]
-        asked = [text for text, at in zip(outside, outer, strict=True) if at == fold]
         part = fit_ranking(corpus, kept)
+        known = [query.text for query in kept] + _others(inside, fold)
         domain, bias = fit_domain(
-            corpus, corpus.encode([query.text for query in kept]), corpus.encode(away)
+            corpus, corpus.encode(known), corpus.encode(_others(outside, fold))
         )
         part = replace(part, domain=domain, domain_bias=bias)
-        held = [query.text for query in left] + asked
+        own = [query.text for query in left] + list(inside[fold::INNER])
+        held = own + list(outside[fold::INNER])
         values = raw_features(corpus, held, part)
         x.append(fits_features(corpus, held, part, values))
-        y += [1.0] * len(left) + [0.0] * len(asked)
+        y += [1.0] * len(own) + [0.0] * (len(held) - len(own))
         logits.append(base_scores(corpus, values[: len(left)], part))
         gains.append(corpus.grades(left))
     weights, bias = logistic(np.concatenate(x), np.array(y), ridge=0.002)
     scale = fit_scale(np.concatenate(logits), np.concatenate(gains))
+    texts = [query.text for query in queries] + list(inside)
     domain, domain_bias = fit_domain(corpus, corpus.encode(texts), corpus.encode(outside))
     probability = 1 / (1 + np.exp(-(np.concatenate(x) @ weights + bias)))
     return replace(
@@ -278,6 +287,10 @@ def fit_fits(
     )
 
 
+def _others(texts: Sequence[str], fold: int) -> list[str]:
+    return [text for number, text in enumerate(texts) if number % INNER != fold]
+
+
 def _threshold(probability: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> float:
     """Return the cut with the best balanced accuracy, in the middle of its plateau."""
     cuts = np.linspace(0.05, 0.95, 181)
@@ -287,9 +300,11 @@ def _threshold(probability: npt.NDArray[np.float64], y: npt.NDArray[np.float64])
     return float(np.median(cuts[np.array(right) >= max(right) - 1e-9]))
 
 
-def fit(corpus: Corpus, queries: Sequence[Query], outside: Sequence[str]) -> Ranker:
-    """Fit everything on the given queries and off-topic texts."""
-    return fit_fits(corpus, queries, outside, fit_ranking(corpus, queries))
+def fit(
+    corpus: Corpus, queries: Sequence[Query], inside: Sequence[str], outside: Sequence[str]
+) -> Ranker:
+    """Fit everything on the given queries, unlabelled on-topic and off-topic texts."""
+    return fit_fits(corpus, queries, inside, outside, fit_ranking(corpus, queries))
 
 
 def save(ranker: Ranker, path: Path = features.RANKER) -> None:
@@ -314,7 +329,8 @@ def main() -> int:
     """Fit on all development queries and write the file."""
     corpus = Corpus.bundled()
     queries = read_queries(DATA / "queries_dev.jsonl", set(corpus.names))
-    ranker = fit(corpus, queries, read_texts(DATA / "offtopic.jsonl"))
+    inside, terse = read_short(DATA / "short.jsonl")
+    ranker = fit(corpus, queries, inside, read_texts(DATA / "offtopic.jsonl") + terse)
     save(ranker)
     sys.stdout.write(
         f"{features.RANKER}: {len(queries)} queries, weights {np.round(ranker.weights, 2)}, "

@@ -1,6 +1,6 @@
 """Which FAISS index should hold the passages? Measures six kinds at three sizes.
 
-    python benchmarks/index_choice.py [--sizes 10000 100000 400000] [--kinds flat ivf_fp16 ...]
+    python -m benchmarks.index_choice [--sizes 10000 100000 400000] [--kinds flat ivf_fp16 ...]
 
 Vectors: mixtures around 2,000 unit centres plus noise (cosine 0.5 inside a mixture), float16 as
 the store keeps them; half of the queries lie between two centres, which is hard for partitions.

@@ -1,6 +1,6 @@
 """How fast and how large is the whole index? Stores of made-up entries, four passages each.
 
-    python benchmarks/index_scale.py [--passages 3000 100000 400000]
+    python -m benchmarks.index_scale [--passages 3000 100000 400000]
 
 Builds a store and its index, then loads it in a fresh process and measures loading, the first and
 the warm query (dense + lexical, 64 of each) and resident memory. Words follow a Zipf law over
@@ -23,14 +23,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from index_choice import CENTRES, DIM, SEED, environment, unit
 
+from benchmarks.index_choice import CENTRES, DIM, SEED, environment, unit
 from kb.index import Index
 from kb.store import Store
 from kb.tokens import tokenize
 from kb.types import Document, Entry, LineSpan, Passage, PassageKind
 
 RESULT = Path(__file__).parent / "results" / "index_scale.json"
+MODULE = "benchmarks.index_scale"
 ENCODER = "made-up"
 KINDS: tuple[PassageKind, ...] = ("title", "symptom", "cause", "fix")
 ENTRIES_PER_DOCUMENT = 100
@@ -166,7 +167,7 @@ def main() -> None:
             record: dict[str, Any] = {"passages": stored, "put_s": round(seconds, 2)}
             record["store_mb"] = round((Path(folder) / "store.sqlite").stat().st_size / 1e6)
             for step in ("build", "search"):
-                command = [sys.executable, __file__, "--step", step, "--folder", folder]
+                command = [sys.executable, "-m", MODULE, "--step", step, "--folder", folder]
                 output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
                 record |= json.loads(output)
         print(record, flush=True)

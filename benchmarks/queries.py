@@ -44,6 +44,13 @@ def read_texts(path: Path) -> list[str]:
     return [str(json.loads(line)["query"]) for line in lines]
 
 
+def read_short(path: Path) -> tuple[list[str], list[str]]:
+    """Return terse search-box queries that are about this field, and those that are not."""
+    items = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    inside = [str(item["query"]) for item in items if item["fits"]]
+    return inside, [str(item["query"]) for item in items if not item["fits"]]
+
+
 def folds(groups: Sequence[str], count: int = 5, seed: int = 0) -> npt.NDArray[np.int64]:
     """Return a fold per query; all queries of one repository share it."""
     names = sorted(set(groups))

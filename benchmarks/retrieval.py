@@ -37,6 +37,7 @@ from benchmarks.queries import (
     ndcg,
     paired_bootstrap,
     read_queries,
+    read_short,
     read_texts,
     recall,
     reciprocal_rank,
@@ -120,23 +121,38 @@ def ours(corpus: Corpus, texts: Sequence[str], fitted: Ranker) -> tuple[Floats, 
 
 def cross_validated(
     corpus: Corpus, queries: Sequence[Query], outside: Sequence[str]
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return logits, probabilities, off-topic probabilities and thresholds, all out of fold."""
+) -> tuple[Floats, Floats, Floats, Floats, dict[str, float]]:
+    """Return logits, probabilities, off-topic probabilities and thresholds, all out of fold,
+    and how terse queries fare."""
     place = folds([query.group for query in queries])
     away = np.arange(len(outside)) % 5
+    own, terse = read_short(DATA / "short.jsonl")
     logits = np.zeros((len(queries), len(corpus.names)))
     inside, off = np.zeros(len(queries)), np.zeros(len(outside))
     cuts = np.zeros(5)
+    short_in, short_off = np.zeros(len(own)), np.zeros(len(terse))
     for fold in range(5):
         kept = [query for query, at in zip(queries, place, strict=True) if at != fold]
         seen = [text for text, at in zip(outside, away, strict=True) if at != fold]
-        fitted = fit_ranker.fit(corpus, kept, seen)
+        seen += [text for at, text in enumerate(terse) if at % 5 != fold]
+        fitted = fit_ranker.fit(
+            corpus, kept, [text for at, text in enumerate(own) if at % 5 != fold], seen
+        )
         asked = [query.text for query, at in zip(queries, place, strict=True) if at == fold]
         held = [text for text, at in zip(outside, away, strict=True) if at == fold]
         logits[place == fold], inside[place == fold] = ours(corpus, asked, fitted)
         off[away == fold] = ours(corpus, held, fitted)[1]
+        asked_short, held_short = own[fold::5], terse[fold::5]
+        short_in[fold::5] = ours(corpus, asked_short, fitted)[1] - fitted.threshold
+        short_off[fold::5] = ours(corpus, held_short, fitted)[1] - fitted.threshold
         cuts[fold] = fitted.threshold
-    return logits, inside, off, cuts
+    short = {
+        "n": len(own) + len(terse),
+        "auroc": round(auroc(short_in, short_off), 4),
+        "kept_on_topic": round(float((short_in >= 0).mean()), 4),
+        "declined_off_topic": round(float((short_off < 0).mean()), 4),
+    }
+    return logits, inside, off, cuts, short
 
 
 def score(
@@ -190,8 +206,9 @@ def run(path: Path, offtopic: Path, cv: bool) -> dict[str, object]:
     queries = read_queries(path, set(corpus.names))
     outside = read_texts(offtopic)
     texts = [query.text for query in queries]
+    short: dict[str, float] = {}
     if cv:
-        logits, inside, off, cuts = cross_validated(corpus, queries, outside)
+        logits, inside, off, cuts, short = cross_validated(corpus, queries, outside)
         cut = float(cuts.mean())
     else:
         logits, inside = ours(corpus, texts, ranker())
@@ -228,6 +245,7 @@ def run(path: Path, offtopic: Path, cv: bool) -> dict[str, object]:
             "accuracy": round(float(np.append(inside >= cut, off < cut).mean()), 4),
             "given_16_declined": int((ours(corpus, given, ranker())[1] < ranker().threshold).sum()),
         },
+        "abstention_terse": short,
         "calibration": calibration(logits, inside, corpus.names, queries),
         "families": by_family(queries, each["ours"]),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kb import safe_yaml
-from kb.errors import InputUnreadable
+from kb.errors import InputUnreadable, nearest
 from kb.problems import Problem
 from kb.run import Run, Series
 from kb.types import LineSpan, Scalar
@@ -43,21 +43,23 @@ class Cases:
     silent: tuple[Trace, ...] = ()
 
 
-def read_cases(path: Path) -> tuple[Cases, list[Problem]]:
+def read_cases(path: Path, *, shown_as: str = "") -> tuple[Cases, list[Problem]]:
     """Read the cases file at `path`; every fault becomes a Problem, never an exception."""
-    shown = str(path)
+    shown = shown_as or str(path)
     try:
         text = path.read_text(encoding="utf-8")
         value, lines = safe_yaml.load(text, where=shown)
     except FileNotFoundError:
         return Cases(shown), [Problem(shown, 1, "file is missing, expected cases for the entry")]
-    except (InputUnreadable, UnicodeDecodeError) as error:
-        return Cases(shown), [Problem(shown, 1, f"cannot be read: {error}")]
+    except InputUnreadable as error:
+        return Cases(shown), [Problem(shown, safe_yaml.line_of(error), error.message)]
+    except (OSError, UnicodeDecodeError) as error:
+        return Cases(shown), [Problem(shown, 1, f"cannot be read as UTF-8 text: {error}")]
     if not isinstance(value, dict):
         return Cases(shown), [Problem(shown, 1, f"expected a mapping of {', '.join(FIELDS)}")]
     problems = [
-        Problem(shown, lines.get(str(key), 1), f'unknown field "{key}"')
-        for key in value
+        Problem(shown, lines.get(key, 1), f'unknown field "{key}"{nearest(key, FIELDS)}')
+        for key in map(str, value)
         if key not in FIELDS
     ]
     cases = Cases(
@@ -118,10 +120,16 @@ def _trace(item: object, line: int) -> Trace | None:
         if not isinstance(setting, str | int | float | bool):
             return None
         settings[str(key)] = setting
-    try:
-        series = {str(key): Series.from_values(str(key), one) for key, one in metrics.items()}
-    except (TypeError, ValueError):
-        return None
+    series: dict[str, Series] = {}
+    for key, logged in metrics.items():
+        values = logged if isinstance(logged, list) else [logged]
+        # Kinds compared exactly: a flag is no number here, and neither is a blank.
+        if not all(type(value) in (int, float) for value in values):
+            return None
+        try:
+            series[str(key)] = Series.from_values(str(key), values)
+        except OverflowError:
+            return None
     return Trace(str(item["name"]), Run(settings, series), line)
 
 

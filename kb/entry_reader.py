@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kb.cases import Cases, read_cases
@@ -23,6 +24,9 @@ from kb.types import (
     PassageKind,
 )
 
+MAX_BYTES = 1024 * 1024
+"""Largest entry read; ours are under 20 KB."""
+
 _STEP = re.compile(r"^\d+\. \*\*(?P<title>.+?)\*\*\s*(?P<text>.*)$", re.DOTALL)
 _POINTER = re.compile(r"^- `(?P<id>[^`]+)`:\s*(?P<text>.+)$", re.DOTALL)
 
@@ -35,6 +39,8 @@ class EntryFile:
     entry: Entry
     cases: Cases
     problems: tuple[Problem, ...]
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """The 1-based line of each key path of the head, such as `fixes.2.cost`."""
 
 
 def read_entry(path: Path, *, owner: Owner = "bundled", shown_as: str = "") -> EntryFile:
@@ -45,33 +51,46 @@ def read_entry(path: Path, *, owner: Owner = "bundled", shown_as: str = "") -> E
     """
     shown = shown_as or str(path)
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise OSError(f"{path.stat().st_size} bytes, expected at most {MAX_BYTES}")
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         head = Head(shown, problems=[Problem(shown, 1, f"cannot be read as UTF-8 text: {error}")])
         source = ""
     else:
         head = read_head(source, shown)
-    cases, problems = read_cases(path.with_suffix(".cases.yaml"))
+    cases, problems = read_cases(
+        path.with_suffix(".cases.yaml"), shown_as=shown.removesuffix(path.suffix) + ".cases.yaml"
+    )
     body = list(enumerate(source.split("\n"), 1))[head.body_start - 1 :]
     title, sections = read_body(body)
-    _check_headings(head, title, sections)
-    builder = _Builder(head, {section.name: section for section in sections}, owner, len(body))
+    _check_headings(head, title, sections, body)
+    builder = _Builder(head, {section.name: section for section in sections}, owner)
     entry = builder.entry(title, source.count("\n") + 1)
     passages = [replace(one, entry_id=entry.id) for one in builder.passages(entry, title, cases)]
     digest = hashlib.sha256((source + "\0" + _cases_text(cases)).encode()).hexdigest()
     document = Document(
         entry.id, shown, owner, "entry", entry.title, digest, source, tuple(passages), (entry,)
     )
-    return EntryFile(document, entry, cases, tuple(sorted([*head.problems, *problems])))
+    found = tuple(sorted([*head.problems, *problems]))
+    return EntryFile(document, entry, cases, found, head.lines)
 
 
 def _cases_text(cases: Cases) -> str:
     return "\0".join(said.text for said in cases.phrasings)
 
 
-def _check_headings(head: Head, title: Block | None, sections: list[Section]) -> None:
+def _check_headings(
+    head: Head, title: Block | None, sections: list[Section], body: list[tuple[int, str]]
+) -> None:
     if title is None:
         head.problems.append(Problem(head.path, head.body_start, "found no # title below the head"))
+    first = sections[0].line if sections else 0
+    for number, line in body:
+        if number < first and line.strip() and (title is None or number != title.span.start):
+            message = f'found "{line.strip()[:40]}" before the first heading, expected nothing there'
+            head.problems.append(Problem(head.path, number, message))
+            break
     names = [section.name for section in sections]
     if names != list(HEADINGS):
         line = sections[0].line if sections else head.body_start
@@ -83,13 +102,10 @@ def _check_headings(head: Head, title: Block | None, sections: list[Section]) ->
 class _Builder:
     """Turns checked head values and sections into the entry and its passages."""
 
-    def __init__(
-        self, head: Head, sections: dict[str, Section], owner: Owner, body_lines: int
-    ) -> None:
+    def __init__(self, head: Head, sections: dict[str, Section], owner: Owner) -> None:
         self.head = head
         self.sections = sections
         self.owner = owner
-        self.body_lines = body_lines
 
     def items(self, name: str) -> list[Block]:
         section = self.sections.get(name)
@@ -132,7 +148,8 @@ class _Builder:
         fixes, steps = fixes_of(self.head), self.items("Suggested next steps")
         found: list[Fix] = []
         if len(fixes) != len(steps):
-            self.head.report("fixes", f"{len(fixes)} fixes in the head, {len(steps)} numbered items")
+            message = f"{len(fixes)} fixes in the head, {len(steps)} numbered items"
+            self.head.report("fixes", message)
         for number, fix in enumerate(fixes):
             if number >= len(steps):
                 found.append(fix)
@@ -176,6 +193,7 @@ class _Builder:
             found.append(replace(passage, attributes={"fix": fix.id}))
         found += self._blocks("Tell it apart", "tell_apart")
         found += self._blocks("False alarms", "false_alarm")
+        found += self._remarks()
         for number, correction in enumerate(entry.corrects, 1):
             line = self.head.line(f"corrects.{number - 1}")
             found.append(
@@ -188,6 +206,19 @@ class _Builder:
                 )
             )
         return found
+
+    def _remarks(self) -> list[Passage]:
+        """Return the paragraphs between and below the items, so that no sentence is lost."""
+        remarks = [
+            (name, block)
+            for name, section in self.sections.items()
+            if name != "Why it happens"
+            for block in section.remarks()
+        ]
+        return [
+            _passage(f"note-{number}", "note", block, name, block.markdown)
+            for number, (name, block) in enumerate(remarks, 1)
+        ]
 
     def _blocks(self, name: str, kind: PassageKind) -> list[Passage]:
         return [

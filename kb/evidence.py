@@ -19,10 +19,10 @@ SCHEMA = 1
 REFERENCES = EVIDENCE / "references.json"
 
 _FORMS = (
-    re.compile(r"^arxiv:\d{4}\.\d{4,5}$"),
-    re.compile(r"^gh:[\w.-]+/[\w.-]+#\d+$"),
-    re.compile(r"^gh:[\w.-]+/[\w.-]+@[0-9a-f]{7,40}:[^\s#]+(#L\d+(-L\d+)?)?$"),
-    re.compile(r"^url:https://\S+$"),
+    re.compile(r"arxiv:\d{4}\.\d{4,5}"),
+    re.compile(r"gh:[\w.-]+/[\w.-]+#\d+"),
+    re.compile(r"gh:[\w.-]+/[\w.-]+@[0-9a-f]{7,40}:[^\s#]+(#L\d+(-L\d+)?)?"),
+    re.compile(r"url:https://\S+"),
 )
 
 
@@ -39,7 +39,7 @@ class Reference:
 
 def is_reference_id(text: str) -> bool:
     """Return whether `text` has one of the four forms of docs/catalogue.md."""
-    return any(form.match(text) for form in _FORMS)
+    return any(form.fullmatch(text) for form in _FORMS)
 
 
 def read_references(path: Path = REFERENCES) -> Mapping[str, Reference]:
@@ -49,6 +49,10 @@ def read_references(path: Path = REFERENCES) -> Mapping[str, Reference]:
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema {content['schema']}, expected {SCHEMA}")
         records = [Reference(**record) for record in content["references"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = {record.id: record for record in records}
+        if len(found) < len(records):
+            twice = next(one.id for one in records if found[one.id] is not one)
+            raise ValueError(f"{twice} stands twice")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputUnreadable(str(error), where=str(path)) from error
-    return {record.id: record for record in records}
+    return found

@@ -29,9 +29,9 @@ FIX_FIELDS: tuple[str, ...] = ("id", "title", "change", "unless", "cost")
 MAX_TITLE = 90
 """Characters of a title that still fit one line of an 100-column terminal with its id."""
 
-ENTRY_ID = re.compile(r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*/[a-z0-9]+(?:-[a-z0-9]+)*$")
-_SLUG = re.compile(r"^[a-z0-9]+(?:-[a-z0-9]+)*$")
-_CONFIG_KEY = re.compile(r"^[a-z][a-z0-9_]*$")
+ENTRY_ID = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*/[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+_CONFIG_KEY = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 @dataclass(slots=True)
@@ -51,7 +51,9 @@ class Head:
         return self.lines.get(key, 1)
 
     def report(self, key: str, message: str) -> None:
-        """Record a Problem at the line of `key`."""
+        """Record a Problem at the line of `key`; a missing field was reported as missing."""
+        if key in FIELDS and key not in self.values:
+            return
         self.problems.append(Problem(self.path, self.line(key), message))
 
     def text(self, key: str) -> str:
@@ -82,7 +84,8 @@ def read_head(text: str, path: str) -> Head:
     try:
         values, marks = safe_yaml.load("\n".join(lines[1:end]), where=path, first_line=2)
     except InputUnreadable as error:
-        return Head(path, body_start=end + 2, problems=[Problem(path, 2, str(error))])
+        problem = Problem(path, safe_yaml.line_of(error), error.message)
+        return Head(path, body_start=end + 2, problems=[problem])
     if not isinstance(values, dict):
         problem = Problem(path, 2, "the head is not a mapping of fields")
         return Head(path, body_start=end + 2, problems=[problem])
@@ -92,7 +95,7 @@ def read_head(text: str, path: str) -> Head:
             head.report(key, f'unknown field "{key}"{nearest(key, FIELDS)}')
     for key in FIELDS:
         if key not in head.values:
-            head.report("", f'field "{key}" is missing')
+            head.problems.append(Problem(path, 2, f'field "{key}" is missing'))
     return head
 
 
@@ -114,10 +117,15 @@ def corrections_of(head: Head) -> tuple[Correction, ...]:
         return ()
     found: list[Correction] = []
     for number, item in enumerate(items):
-        if isinstance(item, dict) and set(item) == {"claim", "truth"}:
-            found.append(Correction(str(item["claim"]).strip(), str(item["truth"]).strip()))
+        pair = item if isinstance(item, dict) and set(item) == {"claim", "truth"} else {}
+        claim, truth = (_sentence(pair.get(word)) for word in ("claim", "truth"))
+        if claim and truth:
+            found.append(Correction(claim, truth))
         else:
-            head.report(f"corrects.{number}", "corrects: expected claim and truth, nothing else")
+            head.report(
+                f"corrects.{number}",
+                f"corrects: found {item!r}, expected a claim and a truth, both text",
+            )
     return tuple(found)
 
 
@@ -136,19 +144,25 @@ def _fix(head: Head, key: str, item: object) -> Fix | None:
     if not isinstance(item, dict):
         head.report(key, f"fix: found {item!r}, expected {', '.join(FIX_FIELDS)}")
         return None
-    for name in item:
+    for name in map(str, item):
         if name not in FIX_FIELDS:
             head.report(f"{key}.{name}", f'fix: unknown field "{name}"{nearest(name, FIX_FIELDS)}')
-    identity, title = str(item.get("id") or ""), str(item.get("title") or "").strip()
+    identity, title = _sentence(item.get("id")), _sentence(item.get("title"))
     if not _SLUG.match(identity):
-        head.report(f"{key}.id", f'fix id: found "{identity}", expected a slug like lower-the-lr')
+        found = item.get("id")
+        head.report(f"{key}.id", f"fix id: found {found!r}, expected a slug like lower-the-lr")
     if not title:
-        head.report(key, "fix: title is missing")
+        head.report(f"{key}.title", f"fix: title: found {item.get('title')!r}, expected text")
     unless = item.get("unless")
     if unless is not None and not isinstance(unless, str):
         head.report(f"{key}.unless", f"unless: found {unless!r}, expected an expression or null")
         unless = None
     return Fix(identity, title, "", _cost(head, key, item), _change(head, key, item), unless)
+
+
+def _sentence(value: object) -> str:
+    """Return `value` without the space around it, empty when it is no text."""
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _cost(head: Head, key: str, item: Mapping[str, object]) -> Cost | None:
@@ -172,5 +186,6 @@ def _change(head: Head, key: str, item: Mapping[str, object]) -> dict[str, Scala
         elif isinstance(value, str | int | float | bool):
             found[name] = value
         else:
-            head.report(f"{key}.change.{name}", f"change: {name}: found {value!r}, expected a value")
+            message = f"change: {name}: found {value!r}, expected a value"
+            head.report(f"{key}.change.{name}", message)
     return found

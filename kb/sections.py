@@ -20,6 +20,7 @@ HEADINGS: tuple[str, ...] = (
 
 _HEADING = re.compile(r"^## (?P<name>.+?)\s*$")
 _ITEM = re.compile(r"^(?:- |\d+\. )")
+_FLUSH = re.compile(r"^\S")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 
 
@@ -42,6 +43,11 @@ class Section:
     def items(self) -> list[Block]:
         """Return bullets or numbered items, each with its indented continuation lines."""
         return [block for block in _split(self.lines, items=True) if _ITEM.match(block.markdown)]
+
+    def remarks(self) -> list[Block]:
+        """Return the paragraphs of a list section that belong to no item."""
+        blocks = _split(self.lines, items=True)
+        return [block for block in blocks if not _ITEM.match(block.markdown)]
 
     def paragraphs(self) -> list[Block]:
         """Return blocks separated by blank lines outside code fences."""
@@ -84,7 +90,8 @@ def _split(lines: tuple[tuple[int, str], ...], *, items: bool) -> list[Block]:
             held.clear()
 
     for number, line in lines:
-        if items and not fenced and _ITEM.match(line):
+        after_blank = not held or not held[-1][1].strip()
+        if items and not fenced and (_ITEM.match(line) or (after_blank and _FLUSH.match(line))):
             close()
         elif not items and not fenced and not line.strip():
             close()

@@ -25,16 +25,24 @@ def earned_status(entry: Entry, references: Mapping[str, Reference]) -> Status:
     return "draft"
 
 
-def main() -> int:
-    """Rewrite the status line of each entry that differs from what it has earned."""
+def set_statuses(directory: Path = CATALOGUE) -> list[str]:
+    """Rewrite the status line of each entry that differs from what it has earned; say which."""
     references = read_references()
-    for file in Catalogue.from_directory(CATALOGUE):
+    changes: list[str] = []
+    for file in Catalogue.from_directory(directory):
         status = earned_status(file.entry, references)
-        if status != file.entry.status:
-            path = CATALOGUE / f"{file.entry.id}.md"
-            text = path.read_text(encoding="utf-8")
-            Path(path).write_text(_STATUS_LINE.sub(f"status: {status}", text, count=1), "utf-8")
-            sys.stdout.write(f"{file.entry.id}: {file.entry.status} -> {status}\n")
+        path = directory.parent.parent / file.document.path
+        written, count = _STATUS_LINE.subn(f"status: {status}", file.document.text, count=1)
+        if count and written != file.document.text:
+            path.write_text(written, encoding="utf-8")
+            changes.append(f"{file.entry.id}: {file.entry.status} -> {status}")
+    return changes
+
+
+def main() -> int:
+    """Set the status of every entry of the catalogue."""
+    for change in set_statuses():
+        sys.stdout.write(f"{change}\n")
     return 0
 
 

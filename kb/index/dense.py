@@ -16,11 +16,12 @@ from kb.index.lexical import Float32s, Int64s, best
 Float16s = npt.NDArray[np.float16]
 
 EXACT_UP_TO: Final = 100_000
-"""Passages. Exact search over float16 takes 7 ms there and 28 ms at 400,000; the partitioned
-index 1 to 3 ms (benchmarks/results/index_choice.json, one thread)."""
+"""Passages. Exact search over float16 takes 8 to 12 ms there and 33 ms at 400,000, the
+partitioned index 1 and 3 ms (one thread; benchmarks/results/index_choice.json, index_scale.json).
+"""
 
 LISTS_PER_ROOT: Final = 4
-"""Partitions: 4 sqrt(n), FAISS's own rule of thumb; training at 400,000 takes 25 s on 2 cores."""
+"""Partitions: 4 sqrt(n), FAISS's own rule of thumb; building at 400,000 takes 16 s on 2 cores."""
 
 PROBED: Final = 256
 """Partitions searched: recall of the top 64 is 1.0 at 400,000 vectors, and 0.99 at 100,000 where

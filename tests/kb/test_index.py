@@ -99,7 +99,7 @@ def texts_of(index: Index, stores: Sequence[Store]) -> list[str]:
     found = []
     for passage in range(index.n_passages):
         store, rowid = index.passage(passage)
-        found.append(stores[store].passages([rowid])[0].passage.text)
+        found.append(stores[store].passages([rowid])[0].passage.searched_text)
     return found
 
 
