@@ -20,9 +20,7 @@ SHOWN = 0.02
 """Least confidence shown. Below it a diagnosis is one of many equally unlikely ones."""
 
 
-def query(
-    text: str, run: RunInput | None = None, k: int = 5, *, notify: Notify = silent
-) -> Answer:
+def query(text: str, run: RunInput | None = None, k: int = 5, *, notify: Notify = silent) -> Answer:
     """Answer a symptom in words, with the numbers of a run where there are any.
 
     `run` is a kb.run.Run or a mapping of metric and config names to values or sequences, such
@@ -53,7 +51,7 @@ def _answer(text: str, run: Run | None, k: int, notify: Notify) -> Answer:
     ranked = rank.rank(knowledge, understood, found, clues)
     fired = any(one.verdict.state == "fired" for one in judged.values())
     probability = _probability(understood, found, fired, bool(text.strip()))
-    hits = passages.loose_hits(knowledge, found) if text.strip() else ()
+    hits = passages.loose_hits(knowledge, found, understood.methods) if text.strip() else ()
     fitting = probability >= ranker().threshold
     answered = passages.answers(hits, understood.methods)
     diagnoses: tuple[Diagnosis, ...] = ()

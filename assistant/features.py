@@ -25,7 +25,13 @@ Bools = npt.NDArray[np.bool_]
 
 RANKER = Path(__file__).with_name("ranker.npz")
 
-NAMES: tuple[str, ...] = ("phrasings", "phrasings_adapted", "all_adapted", "causes_adapted", "words")
+NAMES: tuple[str, ...] = (
+    "phrasings",
+    "phrasings_adapted",
+    "all_adapted",
+    "causes_adapted",
+    "words",
+)
 """The features in the order of their weights: mean of the three best phrasing cosines, before
 and after the adapter; of the five best of any kind; the best cause; and the BM25F score."""
 
@@ -61,7 +67,6 @@ class Ranker:
             return vector
         moved = vector + (vector @ self.down) @ self.up
         return np.asarray(moved / max(float(np.linalg.norm(moved)), 1e-12), dtype=np.float32)
-
 
     def prior_of(self, entry_id: str) -> float:
         """Return what the frequency of an entry adds to its score."""
@@ -106,8 +111,8 @@ def match(
     index: Index, vector: Float32s, adapted: Float32s, tokens: Mapping[str, float], units: Int64s
 ) -> Matched:
     """Compute the features of `units` (entries) for one query."""
-    rows, cosines = index.cosines(vector, units)
-    turned = index.cosines(adapted, units)[1]
+    rows, both = index.cosines(np.stack([vector, adapted]), units)
+    cosines, turned = both[:, 0], both[:, 1]
     widths = np.array([_width(index, int(unit)) for unit in units], dtype=np.int64)
     owners = np.repeat(np.arange(len(units)), widths)
     kinds = index.kinds[rows]

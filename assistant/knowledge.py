@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -14,12 +14,15 @@ from kb.encoder import OnnxEncoder
 from kb.errors import InputUnreadable
 from kb.paths import BUNDLE, cache_dir, user_store
 from kb.store import Store
-from kb.types import Entry
+from kb.types import Document, Entry
 
 if TYPE_CHECKING:
     from kb.index import Index
 
 Notify = Callable[[str], None]
+
+MAX_DOCUMENTS = 64
+"""Documents kept in memory: all of ours, and the few of the user's that questions touch."""
 
 
 def silent(line: str) -> None:
@@ -33,19 +36,20 @@ class Knowledge:
     bundled: Store
     user: Store | None
     notify: Notify
+    _documents: dict[tuple[int, str], Document | None] = field(default_factory=dict)
 
     @classmethod
     def open(cls, notify: Notify = silent) -> Knowledge:
         """Return the opened knowledge of this process, reopened when the user's store changed."""
-        global _opened
         path = user_store()
-        key = (str(path), path.is_file())
-        if _opened is not None and _opened[0] == (*key, _opened[1].content()):
-            _opened[1].notify = notify
-            return _opened[1]
-        if _opened is not None:
-            _opened[1].close()
-            _opened = None
+        place = (str(path), path.is_file())
+        if _held:
+            content, knowledge = _held[0]
+            if content == (*place, *knowledge.content()):
+                knowledge.notify = notify
+                return knowledge
+            knowledge.close()
+            _held.clear()
         if not BUNDLE.is_file():
             raise InputUnreadable(
                 "the bundled knowledge is missing",
@@ -55,7 +59,7 @@ class Knowledge:
         bundled = Store.open(BUNDLE, read_only=True)
         user = Store.open(path) if path.is_file() else None
         knowledge = cls(bundled, user, notify)
-        _opened = ((*key, knowledge.content()), knowledge)
+        _held.append(((*place, *knowledge.content()), knowledge))
         return knowledge
 
     @property
@@ -63,9 +67,15 @@ class Knowledge:
         """Return the bundled store, then the user's when there is one."""
         return (self.bundled,) if self.user is None else (self.bundled, self.user)
 
+    @cached_property
+    def _identity(self) -> str:
+        from ingest.encode import encoder_identity
+
+        return encoder_identity()
+
     def content(self) -> tuple[str, ...]:
-        """Return what the stores hold, as hashes."""
-        return tuple(store.content_hash() for store in self.stores)
+        """Return what an index over the stores depends on, as hashes."""
+        return tuple(store.index_stamp(self._identity) for store in self.stores)
 
     @cached_property
     def encoder(self) -> OnnxEncoder:
@@ -134,6 +144,15 @@ class Knowledge:
         """Return the claims that bundled entries refute."""
         return Corrections.from_store(self.bundled, self.encoder.identity)
 
+    def document(self, store: Store, document_id: str) -> Document | None:
+        """Return a document, kept while this knowledge is open: sections are shown again."""
+        key = (id(store), document_id)
+        if key not in self._documents:
+            if len(self._documents) >= MAX_DOCUMENTS:
+                self._documents.clear()
+            self._documents[key] = store.document(document_id)
+        return self._documents[key]
+
     def entry(self, entry_id: str) -> Entry | None:
         """Return an entry of either store."""
         return next((one for store in self.stores if (one := store.entry(entry_id))), None)
@@ -144,5 +163,5 @@ class Knowledge:
             store.close()
 
 
-_opened: tuple[tuple[object, ...], Knowledge] | None = None
-
+_held: list[tuple[tuple[object, ...], Knowledge]] = []
+"""The one open Knowledge of this process with what it was opened on, or nothing."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from assistant.answer import Contradiction, Hit
 from assistant.knowledge import Knowledge
-from assistant.search import Found
+from assistant.search import Found, Loose
 from kb.store import Store
 from kb.store_records import StoredPassage
 from kb.tokens import tokenize
@@ -30,26 +30,40 @@ cosine when passages are ordered: a reference question usually names its heading
 MAX_CHARACTERS = 1200
 """Longest text of a hit: a section of our method documents."""
 
-_PROSE = frozenset({"section", "formula", "table", "note", "quote", "checklist"})
+_PROSE = frozenset({"section", "formula", "note", "quote", "checklist"})
 
 
-def loose_hits(knowledge: Knowledge, found: Found) -> tuple[Hit, ...]:
-    """Return the sections of documents that fit the words best, each once."""
+def loose_hits(knowledge: Knowledge, found: Found, methods: Sequence[str]) -> tuple[Hit, ...]:
+    """Return the sections of documents that fit the words best, each once.
+
+    A method document of ours speaks only when its method is named or when it answers by itself:
+    what VICReg's loss starts at is no help to somebody with another loss.
+    """
     scored = sorted(
         ((one.cosine + WORDS_SHARE * one.words, one) for one in found.loose),
         key=lambda pair: -pair[0],
     )
     best: dict[tuple[str, tuple[str, ...]], tuple[float, Store, StoredPassage]] = {}
-    for score, one in scored[: 8 * MAX_HITS]:
-        number, rowid = knowledge.index.passage(one.passage)
-        store = knowledge.stores[number]
-        for stored in store.passages([rowid]):
-            total = score + HEADING_SHARE * _named(found, stored.passage.section)
-            key = (stored.document_id, stored.passage.section)
-            if stored.passage.text and total >= max(MIN_SCORE, best.get(key, (0.0,))[0]):
-                best[key] = (total, store, stored)
+    for score, store, stored in _stored(knowledge, scored[: 8 * MAX_HITS]):
+        total = score + HEADING_SHARE * _named(found, stored.passage.section)
+        key = (stored.document_id, stored.passage.section)
+        asked = stored.owner == "user" or Path(stored.source).stem in methods
+        least = MIN_SCORE if asked else ANSWERS
+        if stored.passage.text and total >= max(least, best.get(key, (0.0,))[0]):
+            best[key] = (total, store, stored)
     ordered = sorted(best.values(), key=lambda item: -item[0])[:MAX_HITS]
     return tuple(_hit(knowledge, store, stored, score) for score, store, stored in ordered)
+
+
+def _stored(
+    knowledge: Knowledge, scored: Sequence[tuple[float, Loose]]
+) -> Iterator[tuple[float, Store, StoredPassage]]:
+    """Yield the passages behind scored numbers, read from each store at once."""
+    places = [(score, *knowledge.index.passage(one.passage)) for score, one in scored]
+    for number, store in enumerate(knowledge.stores):
+        scores = {rowid: score for score, at, rowid in places if at == number}
+        for stored in store.passages(scores):
+            yield scores[stored.rowid], store, stored
 
 
 def answers(hits: Sequence[Hit], methods: Sequence[str]) -> bool:
@@ -68,7 +82,7 @@ def _named(found: Found, section: tuple[str, ...]) -> float:
 
 def _hit(knowledge: Knowledge, store: Store, stored: StoredPassage, score: float) -> Hit:
     passage = stored.passage
-    text, span = _section(store, stored)
+    text, span = _section(knowledge, store, stored)
     return Hit(
         text,
         stored.source,
@@ -81,16 +95,17 @@ def _hit(knowledge: Knowledge, store: Store, stored: StoredPassage, score: float
     )
 
 
-def _section(store: Store, stored: StoredPassage) -> tuple[str, LineSpan]:
+def _section(knowledge: Knowledge, store: Store, stored: StoredPassage) -> tuple[str, LineSpan]:
     """Return the prose of the whole section, so that a found sentence keeps its surroundings."""
-    document = store.document(stored.document_id)
+    document = knowledge.document(store, stored.document_id)
     passage = stored.passage
     parts = [
         one
         for one in (document.passages if document else ())
         if one.section == passage.section and one.kind in _PROSE and one.text
     ]
-    if passage.kind == "quote" or passage not in parts and passage.kind not in ("claim", "fix"):
+    alone = passage not in parts and passage.kind not in ("claim", "fix")
+    if passage.kind == "quote" or alone:
         parts = [passage]
     text = "\n".join(one.text for one in parts)
     if not parts or len(text) > MAX_CHARACTERS:
@@ -105,7 +120,10 @@ def _truth(knowledge: Knowledge, stored: StoredPassage) -> str | None:
 
 
 def contradictions(knowledge: Knowledge, entry: Entry) -> tuple[Contradiction, ...]:
-    """Return what our entries refute in a user's entry, in the order of its lines."""
+    """Return what our entries refute in a user's entry, in the order of its lines.
+
+    A document repeats itself; each correction stands once, beside the first place it covers.
+    """
     user = knowledge.user
     document = user.document(user.document_of(entry.id) or "") if user else None
     if document is None:
@@ -115,7 +133,7 @@ def contradictions(knowledge: Knowledge, entry: Entry) -> tuple[Contradiction, .
     found: list[Contradiction] = []
     for passage, vector in zip(own, vectors, strict=True):
         match = knowledge.corrections.covering(passage, vector)
-        if match is not None:
+        if match is not None and match.truth not in {one.truth for one in found}:
             found.append(
                 Contradiction(
                     passage.text,

@@ -71,7 +71,12 @@ def search(knowledge: Knowledge, understood: Understood, also: Iterable[str] = (
     entries = np.array([index.unit(int(unit)).entry_id is not None for unit in units], dtype=bool)
     matched = match(index, vector, adapted, tokens, units[entries])
     by_words = dict(zip(worded.tolist(), words.tolist(), strict=True))
-    loose = _loose(knowledge, units[~entries], dict(zip(passages.tolist(), cosines.tolist(), strict=True)), by_words)
+    loose = _loose(
+        knowledge,
+        units[~entries],
+        dict(zip(passages.tolist(), cosines.tolist(), strict=True)),
+        by_words,
+    )
     return Found(vector, adapted, tokens, matched, loose)
 
 

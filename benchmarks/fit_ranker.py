@@ -85,7 +85,8 @@ class Corpus:
 
     def encode(self, texts: Sequence[str]) -> Float32s:
         """Encode as the engine does: what remains after understanding."""
-        return self.knowledge.encoder.encode([understand(text).positive_text for text in texts])
+        said = [understand(text).positive_text for text in texts]
+        return np.asarray(self.knowledge.encoder.encode(said), dtype=np.float32)
 
     def grades(self, queries: Sequence[Query]) -> npt.NDArray[np.float32]:
         """Return gains 2^grade - 1 of shape (queries, entries), each row summing to one."""
@@ -124,7 +125,7 @@ def fit_adapter(
         if len(queries):
             scores = torch.log_softmax(log_scores(asked, None), dim=1)
             loss = loss - QUERY_WEIGHT * (wanted * scores).sum(dim=1).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
     return down.detach().numpy(), up.detach().numpy()
 
@@ -156,7 +157,7 @@ def logistic(x: Float32s, y: npt.NDArray[np.float64], ridge: float) -> tuple[Flo
             inputs @ weights + bias, labels, weight=balance
         )
         loss = loss + ridge * (weights**2).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
     optimiser.step(closure)

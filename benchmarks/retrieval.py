@@ -171,13 +171,17 @@ def score(
     return {name: round(value, 4) for name, value in found.items()}, each
 
 
-def calibration(logits: Floats, inside: Floats, names: Sequence[str], queries: Sequence[Query]) -> dict[str, float]:
+def calibration(
+    logits: Floats, inside: Floats, names: Sequence[str], queries: Sequence[Query]
+) -> dict[str, float]:
     """Return mean confidence and mean correctness of the first diagnosis, and their binned gap."""
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares = raised / raised.sum(axis=1, keepdims=True)
     first = shares.argmax(axis=1)
     confidence = shares.max(axis=1) * inside
-    right = np.array([query.labels.get(names[i]) == 2 for i, query in zip(first, queries, strict=True)])
+    right = np.array(
+        [query.labels.get(names[i]) == 2 for i, query in zip(first, queries, strict=True)]
+    )
     gap = 0.0
     for part in np.array_split(np.argsort(confidence), 5):
         gap += abs(confidence[part].mean() - right[part].mean()) * len(part) / len(queries)

@@ -16,8 +16,8 @@ from ingest.markdown import parse_markdown
 from ingest.parser_version import PARSER_VERSION
 from kb.catalogue import Catalogue
 from kb.errors import InputUnreadable
-from kb.lint import lint
 from kb.evidence import read_references
+from kb.lint import lint
 from kb.paths import BUNDLE, CATALOGUE, METHODS, PACKAGE
 from kb.store import Store, write_stamp
 from kb.types import Document
@@ -63,15 +63,21 @@ def stale(path: Path = BUNDLE) -> list[str]:
         return sorted(wanted)
     with Store.open(path, read_only=True) as store:
         held = store.known_hashes()
-    return sorted(name for name in wanted.keys() | held.keys() if wanted.get(name) != held.get(name))
+    names = wanted.keys() | held.keys()
+    return sorted(name for name in names if wanted.get(name) != held.get(name))
 
 
 def build(path: Path = BUNDLE) -> int:
-    """Bring the bundle at `path` up to date; return how many passages were encoded."""
+    """Bring the bundle at `path` up to date; return how many passages were encoded.
+
+    A bundle that is up to date is not touched, so that building twice gives the same bytes.
+    """
+    wanted = {document.id: document for document in documents()}
+    if path.is_file() and not stale(path):
+        return 0
     from ingest.encode import query_encoder
 
-    encoder = query_encoder(lambda line: sys.stderr.write(f"{line}\n") and None)
-    wanted = {document.id: document for document in documents()}
+    encoder = query_encoder(_tell)
     stamp = write_stamp(PARSER_VERSION, encoder.identity)
     encoded = 0
     with Store.open(path) as store:
@@ -86,6 +92,10 @@ def build(path: Path = BUNDLE) -> int:
             encoded += len(document.passages)
         store.seal()
     return encoded
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ Everything here is hostile until read: links, devices, sizes, encodings.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -15,13 +16,20 @@ from pathlib import Path
 from kb.errors import InputUnreadable
 
 SUFFIXES = (".md", ".markdown", ".mdown")
-MAX_BYTES = 32 * 1024 * 1024
-"""Largest file read; the longest method document seen is 35 KB, a big vault's notes under 1 MB."""
 
-MAX_LINE = 4 * 1024 * 1024
-"""Longest line accepted; no prose has it, and inline parsing costs more than linear time."""
+MAX_BYTES = 4 * 1024 * 1024
+"""Largest file read, a choice: the longest method document seen is 35 KB, and notes of a big
+vault stay under 1 MB."""
+
+MAX_LINES = 100_000
+"""Most lines read, a choice: a parser makes about 2 KB of an item, so that a megabyte of the
+shortest items (250,000) took 0.6 GB and 13 s; this many take a quarter of either."""
+
+MAX_LINE = 1024 * 1024
+"""Longest line accepted, in characters; no prose has it."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,64 +43,84 @@ class Found:
 def discover(paths: Iterable[Path]) -> Iterator[Found]:
     """Yield each Markdown file once, in a stable order; folders are searched recursively.
 
-    Hidden folders are skipped, and a link that leaves the folder it was found in is reported
-    rather than followed.
+    Hidden folders are skipped. A link that leaves the folder it was found in, a folder that
+    cannot be listed and one without any Markdown are reported.
     """
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in paths:
         for found in _below(path):
-            key = found.path if found.error else found.path.resolve()
+            key = f"{found.path}: {found.error}" if found.error else os.path.realpath(found.path)
             if key not in seen:
                 seen.add(key)
                 yield found
 
 
+def printable(path: str | os.PathLike[str]) -> str:
+    """Return a path as one line that a terminal shows and UTF-8 can hold."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in os.fspath(path))
+
+
 def _below(path: Path) -> Iterator[Found]:
     try:
         mode = path.stat().st_mode
-    except OSError as error:
-        yield Found(path, InputUnreadable(_reason(error), where=str(path)))
+    except (OSError, ValueError) as error:
+        yield _refused(path, _reason(error))
         return
     if not stat.S_ISDIR(mode):
         yield Found(path)
         return
-    root = path.resolve()
-    for folder, folders, names in os.walk(path):
+    empty = True
+    for found in _inside(path):
+        empty = False
+        yield found
+    if empty:
+        yield _refused(path, "no Markdown files in this folder")
+
+
+def _inside(top: Path) -> Iterator[Found]:
+    """Yield what lies below a folder: files, links and folders that cannot be read."""
+    root = Path(os.path.realpath(top))
+    unlisted: list[OSError] = []
+    for folder, folders, names in os.walk(top, onerror=unlisted.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield _inside(Path(folder) / name, root)
+        below = frozenset(folders)
+        for name in sorted([*names, *below]):
+            path = Path(folder) / name
+            markdown = name.lower().endswith(SUFFIXES) and not name.startswith(".")
+            if name in below:
+                if path.is_symlink() and not _stays(path, root):
+                    yield _refused(path, f"link leaves {printable(root)}, not followed")
+                elif markdown:
+                    yield _refused(path, "a folder, expected a file; what is in it was read")
+            elif markdown:
+                yield _linked(path, root) if path.is_symlink() else Found(path)
+    for error in unlisted:
+        yield _refused(Path(os.fsdecode(error.filename or top)), _reason(error))
 
 
-def _inside(path: Path, root: Path) -> Found:
-    if path.is_symlink():
-        try:
-            target = path.resolve(strict=True)
-        except (OSError, RuntimeError) as error:
-            return Found(path, InputUnreadable(f"broken or cyclic link: {error}", where=str(path)))
-        if not target.is_relative_to(root):
-            return Found(path, InputUnreadable(f"link leaves {root}", where=str(path)))
+def _linked(path: Path, root: Path) -> Found:
+    """Return the file behind a link, if there is one and it lies below `root`."""
+    if not path.exists():
+        return _refused(path, "broken or cyclic link")
+    if not _stays(path, root):
+        return _refused(path, f"link leaves {printable(root)}, not followed")
     return Found(path)
+
+
+def _stays(path: Path, root: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(root)
+
+
+def _refused(path: Path, reason: str) -> Found:
+    return Found(path, InputUnreadable(reason, where=printable(path)))
 
 
 def read_text(path: Path) -> str:
     """Return the text of a regular UTF-8 file; raise InputUnreadable with one line otherwise."""
-    where = str(path)
-    try:
-        # Non-blocking, so that a pipe or device that was named by mistake cannot hang us.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except OSError as error:
-        raise InputUnreadable(_reason(error), where=where) from error
-    with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InputUnreadable("not a regular file", where=where)
-        if status.st_size > MAX_BYTES:
-            raise InputUnreadable(
-                f"{status.st_size / 1e6:.0f} MB, expected at most {MAX_BYTES / 1e6:.0f} MB",
-                where=where,
-            )
-        content = stream.read(MAX_BYTES + 1)
+    where = printable(path)
+    content = _content(path, where)
+    if content.startswith(_UTF_16):
+        raise InputUnreadable("UTF-16, expected UTF-8", where=where, hint="save it as UTF-8")
     if b"\0" in content:
         raise InputUnreadable("a binary file (it holds NUL bytes), expected text", where=where)
     try:
@@ -110,14 +138,50 @@ def read_text(path: Path) -> str:
             f"control character U+{ord(control[0]):04X}, expected plain text",
             where=f"{where}:{line}",
         )
-    for number, line_text in enumerate(text.split("\n"), 1):
-        if len(line_text) > MAX_LINE:
-            raise InputUnreadable(
-                f"a line of {len(line_text)} characters, expected at most {MAX_LINE}",
-                where=f"{where}:{number}",
-            )
+    _check_lines(text, where)
     return text
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def _content(path: Path, where: str) -> bytes:
+    """Return the bytes of a regular file of bounded size."""
+    try:
+        # Non-blocking, so that a pipe or device that was named by mistake cannot hang us.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise InputUnreadable("not a regular file", where=where)
+            content = b"" if status.st_size > MAX_BYTES else _read(handle)
+        finally:
+            os.close(handle)
+    except (OSError, ValueError) as error:
+        raise InputUnreadable(_reason(error), where=where) from error
+    size = max(status.st_size, len(content))
+    if size > MAX_BYTES:
+        raise InputUnreadable(
+            f"{size / 1e6:.1f} MB, expected at most {MAX_BYTES / 1e6:.1f} MB", where=where
+        )
+    return content
+
+
+def _read(handle: int) -> bytes:
+    """Read to the end or just past the limit: a file may grow after it was measured."""
+    with os.fdopen(handle, "rb", closefd=False) as stream:
+        return stream.read(MAX_BYTES + 1)
+
+
+def _check_lines(text: str, where: str) -> None:
+    count = text.count("\n")
+    if count > MAX_LINES:
+        raise InputUnreadable(f"{count} lines, expected at most {MAX_LINES}", where=where)
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > MAX_LINE:
+            raise InputUnreadable(
+                f"a line of {len(line)} characters, expected at most {MAX_LINE}",
+                where=f"{where}:{number}",
+            )
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Return what went wrong, without the path that the message names anyway."""
+    return getattr(error, "strerror", None) or str(error)

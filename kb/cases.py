@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kb import safe_yaml
@@ -41,6 +41,8 @@ class Cases:
     queries: tuple[Said, ...] = ()
     fires: tuple[Trace, ...] = ()
     silent: tuple[Trace, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """The 1-based line of each key path; empty when the file could not be read."""
 
 
 def read_cases(path: Path, *, shown_as: str = "") -> tuple[Cases, list[Problem]]:
@@ -68,41 +70,42 @@ def read_cases(path: Path, *, shown_as: str = "") -> tuple[Cases, list[Problem]]
         _said(value, "queries", lines, problems, shown),
         _traces(value, "fires", lines, problems, shown),
         _traces(value, "silent", lines, problems, shown),
+        lines,
     )
     return cases, problems
 
 
 def _said(
     value: Mapping[str, object],
-    field: str,
+    name: str,
     lines: Mapping[str, int],
     problems: list[Problem],
     path: str,
 ) -> tuple[Said, ...]:
     found: list[Said] = []
-    for number, text in enumerate(_list(value, field, lines, problems, path)):
-        line = lines.get(f"{field}.{number}", 1)
+    for number, text in enumerate(_list(value, name, lines, problems, path)):
+        line = lines.get(f"{name}.{number}", 1)
         if isinstance(text, str) and text.strip():
             found.append(Said(" ".join(text.split()), LineSpan(line, line)))
         else:
-            problems.append(Problem(path, line, f"{field}: found {text!r}, expected a sentence"))
+            problems.append(Problem(path, line, f"{name}: found {text!r}, expected a sentence"))
     return tuple(found)
 
 
 def _traces(
     value: Mapping[str, object],
-    field: str,
+    name: str,
     lines: Mapping[str, int],
     problems: list[Problem],
     path: str,
 ) -> tuple[Trace, ...]:
     found: list[Trace] = []
-    for number, item in enumerate(_list(value, field, lines, problems, path)):
-        line = lines.get(f"{field}.{number}", 1)
+    for number, item in enumerate(_list(value, name, lines, problems, path)):
+        line = lines.get(f"{name}.{number}", 1)
         trace = _trace(item, line)
         if trace is None:
             problems.append(
-                Problem(path, line, f"{field}: expected a trace with name, config and metrics")
+                Problem(path, line, f"{name}: expected a trace with name, config and metrics")
             )
         else:
             found.append(trace)
@@ -135,13 +138,13 @@ def _trace(item: object, line: int) -> Trace | None:
 
 def _list(
     value: Mapping[str, object],
-    field: str,
+    name: str,
     lines: Mapping[str, int],
     problems: list[Problem],
     path: str,
 ) -> list[object]:
-    items = value.get(field) or []
+    items = value.get(name) or []
     if isinstance(items, list):
         return items
-    problems.append(Problem(path, lines.get(field, 1), f"{field}: expected a list"))
+    problems.append(Problem(path, lines.get(name, 1), f"{name}: expected a list"))
     return []

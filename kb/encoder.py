@@ -60,14 +60,17 @@ class OnnxEncoder:
             if size != manifest["bytes"]:
                 raise ValueError(f"{MODEL} has {size} bytes, expected {manifest['bytes']}")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputUnreadable(
-                f"encoder export is damaged: {error}",
-                where=str(directory),
-                hint="delete that folder; it is made anew on the next query",
-            ) from error
+            raise self._damaged(error) from error
         self._session: Any = None
         self._tokenizer: Any = None
         self._loading = Lock()
+
+    def _damaged(self, reason: object) -> InputUnreadable:
+        return InputUnreadable(
+            f"encoder export is damaged: {reason}",
+            where=str(self._directory),
+            hint="delete that folder; it is made anew on the next query",
+        )
 
     def _load(self) -> None:
         import onnxruntime
@@ -78,13 +81,17 @@ class OnnxEncoder:
         options.intra_op_num_threads = 2
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(self._directory / MODEL), options, providers=["CPUExecutionProvider"]
-        )
-        tokenizer = Tokenizer.from_file(str(self._directory / TOKENIZER))
+        try:
+            session = onnxruntime.InferenceSession(
+                str(self._directory / MODEL), options, providers=["CPUExecutionProvider"]
+            )
+            tokenizer = Tokenizer.from_file(str(self._directory / TOKENIZER))
+        # Both libraries raise bare exceptions of their own for a file that is not theirs.
+        except Exception as error:
+            raise self._damaged(error) from error
         tokenizer.enable_truncation(max_length=self._max_tokens)
         tokenizer.enable_padding()
-        self._tokenizer = tokenizer
+        self._session, self._tokenizer = session, tokenizer
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors of shape (len(texts), dim); float32."""
@@ -103,7 +110,9 @@ class OnnxEncoder:
         return vectors
 
     def _run(self, texts: list[str]) -> Vectors:
-        tokens = self._tokenizer.encode_batch(texts)
+        # A lone surrogate, as in an argument that was not UTF-8, is no text to the tokenizer.
+        sound = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        tokens = self._tokenizer.encode_batch(sound)
         ids = np.array([one.ids for one in tokens], dtype=np.int64)
         mask = np.array([one.attention_mask for one in tokens], dtype=np.int64)
         (vectors,) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})

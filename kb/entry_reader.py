@@ -85,17 +85,19 @@ def _check_headings(
 ) -> None:
     if title is None:
         head.problems.append(Problem(head.path, head.body_start, "found no # title below the head"))
-    first = sections[0].line if sections else 0
+    start = sections[0].line if sections else 0
     for number, line in body:
-        if number < first and line.strip() and (title is None or number != title.span.start):
-            message = f'found "{line.strip()[:40]}" before the first heading, expected nothing there'
+        if number < start and line.strip() and (title is None or number != title.span.start):
+            message = (
+                f'found "{line.strip()[:40]}" before the first heading, expected nothing there'
+            )
             head.problems.append(Problem(head.path, number, message))
             break
     names = [section.name for section in sections]
     if names != list(HEADINGS):
-        line = sections[0].line if sections else head.body_start
+        place = sections[0].line if sections else head.body_start
         head.problems.append(
-            Problem(head.path, line, f"headings are {names}, expected {list(HEADINGS)} in order")
+            Problem(head.path, place, f"headings are {names}, expected {list(HEADINGS)} in order")
         )
 
 

@@ -5,10 +5,11 @@ Run as `ssl-doctor check PATH...`; `python -m kb.lint` does the same without the
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from itertools import product
+from itertools import product, zip_longest
 from pathlib import Path
 
 from kb.cases import Cases, Trace
@@ -17,10 +18,11 @@ from kb.entry_reader import EntryFile
 from kb.errors import InputUnreadable, nearest
 from kb.evidence import Reference, is_reference_id, read_references
 from kb.head import ENTRY_ID, MAX_TITLE
+from kb.method_names import known_methods
 from kb.paths import CATALOGUE
 from kb.problems import Problem
 from kb.run import CONFIG_NAMES
-from kb.signature import Signature, SignatureError, evaluate, parse
+from kb.signature import Kind, Signature, SignatureError, evaluate, parse
 from kb.status import earned_status
 from kb.tokens import tokenize
 from kb.topics import topics
@@ -44,29 +46,44 @@ def lint(catalogue: Catalogue, *, references: Mapping[str, Reference]) -> list[P
 
 
 class _Linter:
+    """The checks of one entry that need more than its own two files."""
+
     def __init__(self, file: EntryFile, references: Mapping[str, Reference]) -> None:
         self.file = file
         self.entry: Entry = file.entry
         self.cases: Cases = file.cases
         self.references = references
-        self.lines = file.document.text.split("\n")
         self.found: list[Problem] = []
 
     def problems(self) -> list[Problem]:
-        self._identity()
-        self._names()
-        signature = self._signature()
-        self._fixes()
-        self._references()
-        self._cases(signature)
+        """Return what is wrong; nothing about a head or cases that could not be read at all."""
+        if self.file.lines:
+            self._identity()
+            self._names()
+            signature = self._signature()
+            self._fixes(signature)
+            self._references()
+            if self.cases.lines:
+                self._cases()
+                if signature is not None:
+                    self._traces(signature)
         return self.found
 
-    def report(self, anchor: str, message: str) -> None:
-        """Record a problem at the first line that holds `anchor`."""
-        line = next((n for n, text in enumerate(self.lines, 1) if anchor and anchor in text), 1)
+    def report(self, key: str, message: str) -> None:
+        """Record a problem at the line of a head key, or of the nearest key around it."""
+        while key and key not in self.file.lines:
+            key = key.rpartition(".")[0]
+        line = self.file.lines.get(key, 1)
+        self.found.append(Problem(self.file.document.path, line, message))
+
+    def report_body(self, start: str, message: str) -> None:
+        """Record a problem at the first line that begins with `start`."""
+        lines = self.file.document.text.split("\n")
+        line = next((n for n, text in enumerate(lines, 1) if text.startswith(start)), 1)
         self.found.append(Problem(self.file.document.path, line, message))
 
     def report_case(self, line: int, message: str) -> None:
+        """Record a problem of the cases file."""
         self.found.append(Problem(self.cases.path, line, message))
 
     def _identity(self) -> None:
@@ -74,103 +91,136 @@ class _Linter:
         path = Path(self.file.document.path)
         expected = f"{path.parent.name}/{path.stem}"
         if entry.id != expected:
-            self.report("id:", f'id: found "{entry.id}", expected "{expected}" as in the path')
+            self.report("id", f'id: found "{entry.id}", expected "{expected}" as in the path')
         if not ENTRY_ID.match(entry.id):
-            self.report("id:", f'id: found "{entry.id}", expected family/name in lower case')
+            self.report("id", f'id: found "{entry.id}", expected family/name in lower case')
         if entry.id not in topics():
-            self.report("id:", f'id: "{entry.id}" is not in topics.tsv{nearest(entry.id, topics())}')
+            self.report("id", f'id: "{entry.id}" is not in topics.tsv{nearest(entry.id, topics())}')
         if entry.family != path.parent.name:
-            self.report("family:", f'family: found "{entry.family}", expected "{path.parent.name}"')
+            self.report("family", f'family: found "{entry.family}", expected "{path.parent.name}"')
         if len(entry.title) > MAX_TITLE:
-            self.report("title:", f"title: {len(entry.title)} characters, expected {MAX_TITLE}")
+            found = len(entry.title)
+            self.report("title", f"title: found {found} characters, expected at most {MAX_TITLE}")
         earned = earned_status(entry, self.references)
         if entry.status not in ("draft", earned):
-            self.report("status:", f'status: found "{entry.status}", the evidence gives "{earned}"')
+            self.report("status", f'status: found "{entry.status}", the evidence gives "{earned}"')
 
     def _names(self) -> None:
         known = vocabulary().names()
-        for name in self.entry.metrics:
+        for number, name in enumerate(self.entry.metrics):
             if name not in known:
-                self.report("metrics:", f'metrics: unknown "{name}"{nearest(name, known)}')
+                message = f'metrics: unknown "{name}"{nearest(name, known)}'
+                self.report(f"metrics.{number}", message)
+        methods = ("any", *known_methods())
+        for number, name in enumerate(self.entry.methods):
+            if name not in methods:
+                message = f'methods: unknown "{name}"{nearest(name, methods)}'
+                self.report(f"methods.{number}", message)
         if not self.entry.methods:
-            self.report("methods:", "methods: expected at least one, or [any]")
+            self.report("methods", "methods: found none, expected at least one, or [any]")
         if not self.entry.symptoms:
-            self.report("## Symptoms", "Symptoms: expected a bullet list")
+            self.report_body("## Symptoms", "Symptoms: found no bullet, expected a list")
         for neighbour in self.entry.tell_apart:
+            start = f"- `{neighbour.entry_id}`"
             if neighbour.entry_id not in topics():
                 close = nearest(neighbour.entry_id, topics())
-                self.report(
-                    f"`{neighbour.entry_id}`", f'no topic "{neighbour.entry_id}"{close}'
-                )
+                self.report_body(start, f'Tell it apart: no topic "{neighbour.entry_id}"{close}')
             if neighbour.entry_id == self.entry.id:
-                self.report(f"- `{self.entry.id}`", "an entry cannot be its own neighbour")
+                self.report_body(start, "Tell it apart: an entry cannot be its own neighbour")
 
-    def _parse(self, source: str, what: str, anchor: str) -> Signature | None:
+    def _parse(self, key: str, what: str, source: str, kind: Kind) -> Signature | None:
         try:
-            return parse(source)
+            signature = parse(source)
         except SignatureError as error:
-            self.report(anchor, f"{what}: {error}")
+            self.report(key, f"{what}: {error}")
             return None
+        if signature.kind != kind:
+            wanted = "a comparison" if kind == "truth" else "a number"
+            self.report(key, f'{what}: found "{source.strip()}", expected {wanted}')
+            return None
+        return signature
 
     def _signature(self) -> Signature | None:
         if self.entry.signature is None:
             return None
-        signature = self._parse(self.entry.signature, "signature", "signature:")
+        signature = self._parse("signature", "signature", self.entry.signature, "truth")
         for name in sorted(signature.metrics - set(self.entry.metrics)) if signature else ():
-            self.report("metrics:", f'metrics: "{name}" is used by the signature and missing here')
+            self.report("metrics", f'metrics: "{name}" is used by the signature and missing here')
         return signature
 
-    def _fixes(self) -> None:
+    def _fixes(self, signature: Signature | None) -> None:
         seen: set[str] = set()
-        for fix in self.entry.fixes:
-            anchor = f"- id: {fix.id}"
+        for number, fix in enumerate(self.entry.fixes):
+            key = f"fixes.{number}"
             if fix.id in seen:
-                self.report(anchor, f'fix id "{fix.id}" stands twice')
+                self.report(f"{key}.id", f'fix id: "{fix.id}" stands twice')
             seen.add(fix.id)
             if not fix.text:
-                self.report(anchor, f'fix "{fix.id}" has no text in Suggested next steps')
+                self.report(key, f'fix "{fix.id}" has no text in Suggested next steps')
             if fix.unless is not None:
-                self._parse(fix.unless, f"unless of {fix.id}", anchor)
-            for key, value in fix.change.items():
+                self._unless(f"{key}.unless", f"unless of {fix.id}", fix.unless, signature)
+            for name, value in fix.change.items():
                 if isinstance(value, str) and value.startswith("="):
-                    self._parse(value[1:], f"change of {fix.id}: {key}", anchor)
+                    what = f"change of {fix.id}: {name}"
+                    self._parse(f"{key}.change.{name}", what, value[1:], "number")
+
+    def _unless(self, key: str, what: str, source: str, signature: Signature | None) -> None:
+        unless = self._parse(key, what, source, "truth")
+        if unless is None:
+            return
+        if not unless.metrics | unless.config:
+            self.report(key, f"{what}: found no metric and no config name, expected one")
+        if signature is not None and ast.dump(unless.tree) == ast.dump(signature.tree):
+            self.report(key, f"{what}: repeats the signature, so the fix would never be proposed")
 
     def _references(self) -> None:
-        if not self.entry.references:
-            self.report("references:", "references: expected at least one")
-        for name in self.entry.references:
+        held = self.entry.references
+        if not held:
+            self.report("references", "references: found none, expected at least one")
+        for number, name in enumerate(held):
             if not is_reference_id(name):
-                self.report(name, f'reference "{name}" has none of the forms of docs/catalogue.md')
+                message = f'reference "{name}" has none of the forms of docs/catalogue.md'
+                self.report(f"references.{number}", message)
             elif name not in self.references:
-                self.report(name, f'reference "{name}" is not in kb/evidence/references.json')
-        listed = re.findall(r"^- `([^`]+)`:", self._tail("## References"), re.MULTILINE)
-        if listed != list(self.entry.references):
-            self.report("## References", "References: the list differs from the head's references")
+                close = nearest(name, self.references)
+                message = f'reference "{name}" is not in kb/evidence/references.json{close}'
+                self.report(f"references.{number}", message)
+        tail = self.file.document.text.partition("\n## References\n")[2]
+        listed = re.findall(r"^- `([^`]+)`:", tail, re.MULTILINE)
+        for below, above in zip_longest(listed, held, fillvalue="nothing"):
+            if below != above:
+                message = f'References: found "{below}", expected "{above}" as in the head'
+                self.report_body("## References", message)
+                break
 
-    def _tail(self, heading: str) -> str:
-        return self.file.document.text.partition(f"\n{heading}\n")[2]
-
-    def _cases(self, signature: Signature | None) -> None:
+    def _cases(self) -> None:
         cases = self.cases
-        if len(cases.phrasings) < MIN_PHRASINGS:
-            self.report_case(1, f"{len(cases.phrasings)} phrasings, expected {MIN_PHRASINGS}")
-        if len(cases.queries) < MIN_QUERIES:
-            self.report_case(1, f"{len(cases.queries)} queries, expected {MIN_QUERIES}")
-        phrased = [(said, frozenset(tokenize(said.text))) for said in cases.phrasings]
-        for query, (said, tokens) in product(cases.queries, phrased):
+        for name, said, least in (
+            ("phrasings", cases.phrasings, MIN_PHRASINGS),
+            ("queries", cases.queries, MIN_QUERIES),
+        ):
+            if len(said) < least:
+                line = cases.lines.get(name, 1)
+                self.report_case(line, f"{name}: found {len(said)}, expected at least {least}")
+        self._overlaps()
+        traced = "fires" if cases.fires else "silent"
+        if self.entry.signature is None and (cases.fires or cases.silent):
+            self.report_case(cases.lines.get(traced, 1), f"{traced}: traces without a signature")
+        for name, traces in (("fires", cases.fires), ("silent", cases.silent)):
+            if self.entry.signature is not None and not traces:
+                line = cases.lines.get(name, 1)
+                self.report_case(line, f"{name}: found no trace, expected one for the signature")
+        for trace in (*cases.fires, *cases.silent):
+            self._trace_names(trace)
+
+    def _overlaps(self) -> None:
+        phrased = [(said, frozenset(tokenize(said.text))) for said in self.cases.phrasings]
+        for query, (said, tokens) in product(self.cases.queries, phrased):
             asked = frozenset(tokenize(query.text))
             overlap = len(asked & tokens) / max(len(asked | tokens), 1)
             if overlap > MAX_JACCARD:
                 message = f'query repeats the phrasing "{said.text}" (overlap {overlap:.2f})'
                 self.report_case(query.span.start, message)
-        if self.entry.signature is None and (cases.fires or cases.silent):
-            self.report_case(1, "traces without a signature")
-        if self.entry.signature is not None and not (cases.fires and cases.silent):
-            self.report_case(1, "a signature needs traces that fire it and traces that do not")
-        for trace in (*cases.fires, *cases.silent):
-            self._trace_names(trace)
-        if signature is not None:
-            self._traces(signature)
 
     def _trace_names(self, trace: Trace) -> None:
         known = vocabulary().names()
@@ -199,10 +249,17 @@ class _Linter:
 def _duplicates(catalogue: Catalogue) -> Iterable[Problem]:
     owners: dict[str, str] = {}
     for file in catalogue:
-        for name in (file.entry.id, *file.entry.aliases):
-            first = owners.setdefault(name, file.document.path)
-            if first != file.document.path:
-                yield Problem(file.document.path, 1, f'"{name}" already names {first}')
+        path = file.document.path
+        names = [("id", file.entry.id)]
+        names += [(f"aliases.{number}", name) for number, name in enumerate(file.entry.aliases)]
+        for key, name in names:
+            line = file.lines.get(key, 1)
+            if name in owners:
+                yield Problem(path, line, f'"{name}" already names {owners[name]}')
+            elif key != "id" and name in topics():
+                yield Problem(path, line, f'alias "{name}" is the id of another topic')
+            if name:
+                owners.setdefault(name, path)
 
 
 def lint_paths(paths: Iterable[Path]) -> tuple[int, list[Problem]]:

@@ -7,8 +7,18 @@ from functools import lru_cache
 
 KINDS: dict[str, tuple[str, ...]] = {
     "contrastive": ("simclr", "supcon", "moco", "nnclr", "dcl", "cpc", "pirl", "simcse", "clip"),
-    "distillation": ("byol", "simsiam", "dino", "ibot", "dinov2", "dinov3", "data2vec", "ressl"),
-    "redundancy": ("vicreg", "vicregl", "barlow", "w-mse", "tico", "lejepa"),
+    "distillation": (
+        "byol",
+        "simsiam",
+        "dino",
+        "ibot",
+        "dinov2",
+        "dinov3",
+        "data2vec",
+        "ressl",
+        "esvit",
+    ),
+    "redundancy": ("vicreg", "vicregl", "vibcreg", "barlow", "w-mse", "tico", "lejepa"),
     "clustering": ("swav", "deepcluster", "msn", "sela", "odc"),
     "masked": ("mae", "beit", "simmim", "videomae", "maskfeat", "wav2vec2", "hubert", "ibot"),
     "jepa": ("i-jepa", "v-jepa", "lejepa", "data2vec"),
@@ -29,11 +39,13 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("simsiam", r"sim[- ]?siam"),
     ("dinov2", r"dino[- ]?v?2"),
     ("dinov3", r"dino[- ]?v?3"),
-    ("dino", r"dino"),
+    ("dino", r"dino(?:[- ]?v?1)?"),
     ("ibot", r"ibot"),
     ("data2vec", r"data2vec(?:[- ]?2)?"),
     ("ressl", r"ressl"),
+    ("esvit", r"es[- ]?vit"),
     ("vicregl", r"vicregl"),
+    ("vibcreg", r"vibc[- ]?reg"),
     ("vicreg", r"vic[- ]?reg"),
     ("barlow", r"barlow(?:[- ]?twins?)?"),
     ("w-mse", r"w[- ]?mse"),
@@ -58,12 +70,18 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("slip", r"slip"),
 )
 
+# "clip" next to one of these is gradient clipping, not the method.
+_CLIPPED_BEFORE = re.compile(r"(?:\bgrad[a-z]*|norm|value|weight)s?[ _-]*$", re.IGNORECASE)
+_CLIPPED_AFTER = re.compile(
+    r"[ _-]*(?:(?:the|my|our|its)[ ]+)?(?:grad|norm|value|weight|frac|thresh)", re.IGNORECASE
+)
+_REACH = 24
+"""Characters before "clip" in which such a word is looked for."""
+
 
 @lru_cache(maxsize=1)
 def _finder() -> re.Pattern[str]:
-    groups = "|".join(
-        f"(?P<m{number}>{pattern})" for number, (_, pattern) in enumerate(_PATTERNS)
-    )
+    groups = "|".join(f"(?P<m{number}>{pattern})" for number, (_, pattern) in enumerate(_PATTERNS))
     return re.compile(rf"(?<![a-z0-9])(?:{groups})(?![a-z0-9])", re.IGNORECASE)
 
 
@@ -72,12 +90,22 @@ def methods_in(text: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for match in _finder().finditer(text):
         name = _PATTERNS[int(str(match.lastgroup)[1:])][0]
-        if name == "clip" and re.search(r"\b(?:grad\w*|norm|value|weight)[ _-]*$", text[: match.start()]):
-            continue  # gradient clipping, not the method
+        if name == "clip" and _is_clipping(text, match.start(), match.end()):
+            continue
         found[name] = None
     return tuple(found)
+
+
+def _is_clipping(text: str, start: int, end: int) -> bool:
+    before = text[max(0, start - _REACH) : start]
+    return bool(_CLIPPED_BEFORE.search(before) or _CLIPPED_AFTER.match(text, end))
 
 
 def kinds_of(method: str) -> frozenset[str]:
     """Return the kinds a method belongs to; empty for an unknown one."""
     return frozenset(kind for kind, members in KINDS.items() if method in members)
+
+
+def known_methods() -> tuple[str, ...]:
+    """Return every method of `KINDS` once."""
+    return tuple(dict.fromkeys(name for members in KINDS.values() for name in members))

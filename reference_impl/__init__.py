@@ -1,1 +1,1 @@
-"""The laboratory: reference methods, faults, remedies and trials. Writes evidence, answers nothing."""
+"""The laboratory: reference methods, faults, remedies and trials; it writes evidence files."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from ingest.report import FileResult, Report
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 UNREADABLE = 3
 """The exit code of docs/cli.md for input of which some could not be read."""
@@ -32,13 +33,22 @@ def ingest(paths: tuple[Path, ...], dry_run: bool, full: bool, as_json: bool) ->
       ssl-doctor ingest postmortem.md --dry-run
     """
     from ingest.add import add
+    from ingest.report_text import lines
 
-    with _Bar() as bar:
-        report = add(paths, dry_run=dry_run, progress=bar, notify=_notify)
+    try:
+        with _Bar() as bar:
+            report = add(
+                paths, dry_run=dry_run, describe_unchanged=full, progress=bar, notify=_notify
+            )
+    except KeyboardInterrupt:
+        if not dry_run:
+            _notify("stopped: what was done so far is stored; the same command goes on from there")
+        raise
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
-        _print(report, full)
+        for line in lines(report, full=full):
+            click.echo(line)
     for file in report.failed:
         click.echo(file.error, err=True)
     return UNREADABLE if report.failed else 0
@@ -48,18 +58,21 @@ class _Bar:
     """A progress bar on stderr, only on a terminal and only once there is something to do."""
 
     def __init__(self) -> None:
-        self._bar = None
+        self._bar: tqdm[NoReturn] | None = None
 
     def __enter__(self) -> _Bar:
         return self
 
     def __call__(self, done: int, total: int) -> None:
-        if self._bar is None:
+        bar = self._bar
+        if bar is None:
             from tqdm import tqdm
 
             # disable=None hides the bar when stderr is no terminal.
-            self._bar = tqdm(total=total, unit=" passages", desc="encoding", disable=None)
-        self._bar.update(done - self._bar.n)
+            bar = self._bar = tqdm(
+                total=total, desc="reading", unit="B", unit_scale=True, leave=False, disable=None
+            )
+        bar.update(done - bar.n)
 
     def __exit__(self, *exc: object) -> None:
         if self._bar is not None:
@@ -68,51 +81,3 @@ class _Bar:
 
 def _notify(line: str) -> None:
     click.echo(line, err=True)
-
-
-def _print(report: Report, full: bool) -> None:
-    for file in report.files:
-        if file.outcome == "unchanged" and not full:
-            continue
-        click.echo(_line(file))
-        if full:
-            for line in _details(file):
-                click.echo(f"    {line}")
-        for near in file.near[: None if full else 3]:
-            click.echo(
-                f"    {near.entry_id} is close to {near.near} ({near.similarity:.2f}); "
-                f"compare: ssl-doctor explain {near.near}"
-            )
-        if file.refuted:
-            click.echo(f"    {len(file.refuted)} passages say what an entry here corrects:")
-        for refuted in file.refuted[: None if full else 3]:
-            click.echo(f'    line {refuted.line}: "{refuted.passage}"')
-            click.echo(f"      {refuted.entry_id}: {refuted.truth}")
-        hidden = 0 if full else max(len(file.refuted) - 3, 0) + max(len(file.near) - 3, 0)
-        if hidden:
-            click.echo(f"    {hidden} more: --report")
-    verb = "would change" if report.dry_run else "changed"
-    changed = report.count("added") + report.count("updated")
-    click.echo(
-        f"{changed} {verb}, {report.count('unchanged')} unchanged, "
-        f"{report.count('failed')} unreadable, {report.encoded} passages encoded"
-    )
-    sys.stdout.flush()
-
-
-def _line(file: FileResult) -> str:
-    what = f" as {file.dialect}" if file.dialect else ""
-    return f"{file.outcome:<10} {file.path}{what}"
-
-
-def _details(file: FileResult) -> list[str]:
-    if not file.counts:
-        return []
-    counts = dict(file.counts)
-    lines = counts.pop("lines", 0)
-    covered = counts.pop("lines_covered", 0)
-    share = 100 * covered / lines if lines else 100
-    shown = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items() if count)
-    unparsed = "; ".join(f"{start}-{end}" for start, end in file.unparsed)
-    rest = f"; unparsed lines {unparsed}" if unparsed else ""
-    return [shown, f"coverage {share:.0f}% ({covered} of {lines} non-blank lines){rest}"]

@@ -101,7 +101,7 @@ def top(index: Any, vectors: Float16s, query: Float32s, k: int) -> tuple[Int64s,
 
 
 def cosines(vectors: Float16s, rows: Int64s, query: Float32s) -> Float32s:
-    """Return the cosines of some rows with a unit query, shape (rows,)."""
+    """Return the cosines of some rows with a unit query: (d,) gives (rows,), (d, m) (rows, m)."""
     found: Float32s = vectors[rows].astype(np.float32) @ query
     return found
 

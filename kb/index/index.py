@@ -118,11 +118,13 @@ class Index:
     def cosines(self, vector: Float32s, units: Int64s) -> tuple[Int64s, Float32s]:
         """Return all passages of given units, unit by unit, and their exact cosines.
 
-        Both have shape (passages of these units,); a passage without a vector has cosine 0.
+        Both have shape (passages of these units,); for several vectors at once, shape (m, d),
+        the cosines have shape (passages of these units, m). A passage without a vector has
+        cosine 0.
         """
         pieces = [np.arange(*self._bounds(unit)) for unit in units]
         rows = np.concatenate([np.zeros(0, np.int64), *pieces])
-        return rows, dense.cosines(self._parts.vectors, rows, _unit(vector))
+        return rows, dense.cosines(self._parts.vectors, rows, _unit(vector).T)
 
     def unit_passages(self, unit: int) -> slice:
         """Return the numbers of a unit's passages."""
@@ -177,6 +179,6 @@ def _built_on_disk(
 
 
 def _unit(vector: Float32s) -> Float32s:
-    """Return a vector of length one; one without direction stays as it is."""
-    norm = float(np.linalg.norm(vector))
-    return np.asarray(vector / norm if norm > 0 else vector, dtype=np.float32)
+    """Return vectors, shape (..., d), of length one; one without direction stays as it is."""
+    norms = np.linalg.norm(vector, axis=-1, keepdims=True)
+    return np.asarray(vector / np.where(norms > 0, norms, 1), dtype=np.float32)

@@ -4,10 +4,11 @@ The reference is docs/signatures.md. Nothing is ever executed as Python.
 """
 
 from kb.signature.evaluate import Clause, Verdict, evaluate, evaluate_value
-from kb.signature.parse import Signature, SignatureError, parse
+from kb.signature.parse import Kind, Signature, SignatureError, parse
 
 __all__ = [
     "Clause",
+    "Kind",
     "Signature",
     "SignatureError",
     "Verdict",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -53,9 +54,14 @@ def evaluate(signature: Signature, run: Run) -> Verdict:
 
 
 def evaluate_value(signature: Signature, run: Run) -> float | None:
-    """Evaluate an arithmetic expression such as `lr / 10`; None when something is missing."""
+    """Evaluate an arithmetic expression such as `lr / 10`.
+
+    None when something is missing, or when no finite number comes out.
+    """
+    if signature.kind != "number":
+        return None
     value = _Walker(run).number(signature.tree)
-    return None if isinstance(value, _Missing) else value
+    return None if isinstance(value, _Missing) or not math.isfinite(value) else value
 
 
 class _Walker:
@@ -84,7 +90,7 @@ class _Walker:
             outcome = self._near(node)
         else:
             value = self.number(node)
-            outcome = value if isinstance(value, _Missing) else bool(value)
+            outcome = value if isinstance(value, _Missing) else not math.isnan(value) and value != 0
         if isinstance(outcome, _Missing):
             state: State = "unknown"
             missing = outcome.names
@@ -96,25 +102,28 @@ class _Walker:
 
     def _compare(self, node: ast.Compare) -> bool | _Missing:
         values = [self.value(part) for part in (node.left, *node.comparators)]
+        unknown: list[_Value] = []
+        # A chain is an `and` of its links: one that is known to fail decides it.
+        for relation, left, right in zip(node.ops, values, values[1:], strict=False):
+            if isinstance(left, _Missing) or isinstance(right, _Missing):
+                unknown += [left, right]
+            elif not _holds(relation, left, right):
+                return False
+        return _union(unknown) or True
+
+    def _near(self, node: ast.Call) -> bool | _Missing:
+        names = [word.arg for word in node.keywords]
+        values = [self.number(part) for part in (*node.args, *(w.value for w in node.keywords))]
         missing = _union(values)
         if missing:
             return missing
-        return all(
-            _holds(operator, left, right)
-            for operator, left, right in zip(node.ops, values, values[1:], strict=False)
-        )
-
-    def _near(self, node: ast.Call) -> bool | _Missing:
-        left, right = self.number(node.args[0]), self.number(node.args[1])
-        width = {word.arg: self.number(word.value) for word in node.keywords}
-        missing = _union([left, right, *width.values()])
-        if missing or isinstance(left, _Missing) or isinstance(right, _Missing):
-            return missing or _Missing(frozenset())
-        tolerance = 0.0
-        for name, value in width.items():
-            assert not isinstance(value, _Missing)
-            tolerance = max(tolerance, value * abs(right) if name == "rel" else value)
-        return abs(left - right) <= tolerance
+        numbers = [value for value in values if isinstance(value, float) and math.isfinite(value)]
+        if len(numbers) < len(values):
+            return False
+        left, right, *widths = numbers
+        scales = [abs(right) if name == "rel" else 1.0 for name in names]
+        widest = max(width * scale for width, scale in zip(widths, scales, strict=True))
+        return abs(left - right) <= widest
 
     def value(self, node: ast.expr) -> _Value:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -135,9 +144,13 @@ class _Walker:
             return self._metric(node)
         if isinstance(node, ast.UnaryOp):
             operand = self.number(node.operand)
-            return -operand if isinstance(node.op, ast.USub) and _known(operand) else operand
+            if isinstance(operand, _Missing) or not isinstance(node.op, ast.USub):
+                return operand
+            return -operand
         if isinstance(node, ast.BinOp):
-            return _combine([self.number(node.left), self.number(node.right)], _binary(node.op))
+            return _combine(
+                [self.number(node.left), self.number(node.right)], _BINARY[type(node.op)]
+            )
         if isinstance(node, ast.Call):
             return self._call(node)
         return math.nan
@@ -153,7 +166,10 @@ class _Walker:
         if value is None:
             return _Missing(frozenset({name}))
         self.seen[name] = value
-        return value if isinstance(value, str) else float(value)
+        try:
+            return value if isinstance(value, str) else float(value)
+        except OverflowError:
+            return math.nan
 
     def _metric(self, node: ast.Attribute) -> float | _Missing:
         assert isinstance(node.value, ast.Name)
@@ -168,11 +184,13 @@ class _Walker:
 
     def _form(self, quantity: str, name: str) -> float | _Missing:
         wanted = form(name, quantity)
-        missing = frozenset(p for p in wanted.parameters if p not in self.run.config)
+        given = {key: self.run.config.get(key) for key in wanted.arguments}
+        known = {key: value for key, value in given.items() if value is not None}
+        missing = frozenset(wanted.parameters) - frozenset(known)
         if missing:
             return _Missing(missing)
         try:
-            value = wanted.value(**self.run.config)
+            value = wanted.value(**known)
         except (ArithmeticError, ValueError, TypeError):
             return math.nan
         self.seen[f"{quantity}({name})"] = value
@@ -199,36 +217,39 @@ def _kleene(
     return ("fired" if conjunction else "silent"), frozenset()
 
 
-def _holds(operator: ast.cmpop, left: _Value, right: _Value) -> bool:
+def _holds(relation: ast.cmpop, left: _Value, right: _Value) -> bool:
+    """Return whether a comparison holds; with NaN, or between text and a number, it does not.
+
+    Text and a number do differ, so `!=` and `not in` hold for them.
+    """
+    if isinstance(left, float) and math.isnan(left):
+        return False
     if isinstance(right, tuple):
-        return (left in right) == isinstance(operator, ast.In)
-    if isinstance(left, str) or isinstance(right, str):
-        return (left == right) == isinstance(operator, ast.Eq)
-    if not isinstance(left, float) or not isinstance(right, float):
-        return False
-    if math.isnan(left) or math.isnan(right):
-        return False
-    compare: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
-        ast.Lt: lambda a, b: a < b,
-        ast.LtE: lambda a, b: a <= b,
-        ast.Gt: lambda a, b: a > b,
-        ast.GtE: lambda a, b: a >= b,
-        ast.Eq: lambda a, b: a == b,
-        ast.NotEq: lambda a, b: a != b,
-    }
-    return compare[type(operator)](left, right)
+        return (left in right) == isinstance(relation, ast.In)
+    if isinstance(left, float) and isinstance(right, float):
+        return not math.isnan(right) and _COMPARE[type(relation)](left, right)
+    if isinstance(relation, ast.NotEq):
+        return left != right
+    return isinstance(relation, ast.Eq) and left == right
 
 
-def _binary(operator: ast.operator) -> Callable[..., float]:
-    table: dict[type[ast.operator], Callable[[float, float], float]] = {
-        ast.Add: lambda a, b: a + b,
-        ast.Sub: lambda a, b: a - b,
-        ast.Mult: lambda a, b: a * b,
-        ast.Div: lambda a, b: a / b,
-        ast.Pow: lambda a, b: math.pow(a, b),
-    }
-    return table[type(operator)]
+_COMPARE: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
+    ast.Lt: lambda a, b: a < b,
+    ast.LtE: lambda a, b: a <= b,
+    ast.Gt: lambda a, b: a > b,
+    ast.GtE: lambda a, b: a >= b,
+    ast.Eq: lambda a, b: a == b,
+    ast.NotEq: lambda a, b: a != b,
+}
 
+
+_BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: math.pow,
+}
 
 _MATHS: dict[str, Callable[..., float]] = {
     "ln": math.log,
@@ -240,12 +261,11 @@ _MATHS: dict[str, Callable[..., float]] = {
 }
 
 
-def _combine(
-    values: list[float | _Missing], function: Callable[..., float]
-) -> float | _Missing:
+def _combine(values: list[float | _Missing], function: Callable[..., float]) -> float | _Missing:
     missing = _union(values)
-    if missing:
-        return missing
+    # `min` and `max` would keep or drop NaN by its place.
+    if missing or any(value != value for value in values):
+        return missing or math.nan
     try:
         return float(function(*values))
     except (ArithmeticError, ValueError):
@@ -255,10 +275,6 @@ def _combine(
 def _union(values: Iterable[_Value]) -> _Missing | None:
     names = [value.names for value in values if isinstance(value, _Missing)]
     return _Missing(frozenset[str]().union(*names)) if names else None
-
-
-def _known(value: float | _Missing) -> bool:
-    return not isinstance(value, _Missing)
 
 
 def _constant(node: ast.expr) -> float | str:

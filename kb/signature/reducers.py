@@ -98,9 +98,11 @@ def reduce_series(series: Series, reducer: str) -> float | None:
     """Return the reduced value, or None when the series is too short for this reducer."""
     if len(series) == 0 or (reducer in NEED_TREND and _too_short(series, reducer)):
         return None
-    return REDUCERS[reducer](series.values)
+    # Values near the largest float overflow in differences; the result is then infinite or NaN.
+    with np.errstate(all="ignore"):
+        return REDUCERS[reducer](series.values)
 
 
 def _too_short(series: Series, reducer: str) -> bool:
     finite = _finite(series.values).size
-    return (finite if reducer == "drift" else round(finite * 0.5)) < MIN_FOR_TREND
+    return finite < (MIN_FOR_TREND if reducer == "drift" else 2 * MIN_FOR_TREND)
