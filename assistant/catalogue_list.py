@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from assistant.knowledge import Knowledge, Notify, silent
 from kb.closed_forms import forms
+from kb.errors import UsageError, nearest
 from kb.topics import topics
 from kb.vocabulary import vocabulary
 
@@ -22,15 +23,20 @@ class Row:
         """Return plain JSON types."""
         return {"id": self.id, "kind": self.kind, "text": self.text}
 
-    def line(self) -> str:
-        """Return the row for a terminal."""
-        return f"{self.id:<40} {self.kind:<11} {self.text}"
-
 
 def entry_rows(
     *, family: str | None, mine: bool, all_topics: bool, notify: Notify = silent
 ) -> list[Row]:
-    """Return entries and documents of both stores, sorted by id within each."""
+    """Return entries and documents of both stores, sorted by id within each.
+
+    Raises UsageError for a family that does not exist.
+    """
+    families = {topic.family for topic in topics().values()}
+    if family is not None and family not in families and not mine:
+        raise UsageError(
+            f'there is no family "{family}"{nearest(family, families)}',
+            hint=f"families: {', '.join(sorted(families))}",
+        )
     knowledge = Knowledge.open(notify)
     rows: list[Row] = []
     written: set[str] = set()
@@ -58,7 +64,7 @@ def entry_rows(
 def metric_rows() -> list[Row]:
     """Return the metric vocabulary."""
     known = vocabulary()
-    return [Row(name, known[name].unit, known[name].meaning) for name in known.names()]
+    return [Row(one.name, one.unit, one.meaning) for one in known]
 
 
 def form_rows() -> list[Row]:

@@ -16,9 +16,6 @@ from kb.run import Run
 NEAREST = 3
 """Topics named when nothing fits: enough to recognise one, few enough to read."""
 
-SHOWN = 0.02
-"""Least confidence shown. Below it a diagnosis is one of many equally unlikely ones."""
-
 
 def query(text: str, run: RunInput | None = None, k: int = 5, *, notify: Notify = silent) -> Answer:
     """Answer a symptom in words, with the numbers of a run where there are any.
@@ -88,8 +85,8 @@ def _probability(understood: Understood, found: Found, fired: bool, words: bool)
 
 
 def _verdict(run: Run | None, fired: bool) -> RunVerdict | None:
-    if run is None:
-        return None
+    if run is None or not run.series:
+        return None  # settings alone are no measurement
     return "sick" if fired else "undecided"
 
 
@@ -102,7 +99,7 @@ def _diagnoses(
     probability: float,
     k: int,
 ) -> tuple[Diagnosis, ...]:
-    kept = [one for one in ranked[: 2 * k] if one.share * probability >= SHOWN] or ranked[:1]
+    kept = ranked[:k]
     found: list[Diagnosis] = []
     names = [one.entry_id for one in kept]
     for candidate in kept:
@@ -115,7 +112,7 @@ def _diagnoses(
         found.append(
             Diagnosis(entry, confidence, why, ranked_fixes(entry, run), entry.owner, refuted)
         )
-    return tuple(_ours_first(found)[:k])
+    return tuple(_ours_first(found))
 
 
 def _ours_first(diagnoses: list[Diagnosis]) -> list[Diagnosis]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from assistant import judge, numeric
@@ -10,11 +11,24 @@ from assistant.knowledge import Knowledge
 from assistant.rank import Candidate, Clues, told_apart
 from assistant.understand import Understood
 from kb.tokens import tokenize
-from kb.types import Entry
+from kb.types import Entry, PassageKind
 
 MAX_NEIGHBOURS = 2
+MAX_QUOTE = 160
 MIN_STRENGTH = 0.05
 """Readings weaker than this are noise: any number is near some formula."""
+
+_PLACES: dict[PassageKind, str] = {
+    "title": "its title",
+    "phrasing": "how others put it",
+    "symptom": "a symptom of it",
+    "cause": "what causes it",
+    "fix": "one of its fixes",
+    "tell_apart": "how it is told apart",
+    "false_alarm": "a healthy case that looks like it",
+}
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
+_PUNCTUATION = ".,;:!?()[]\"'"
 
 
 def collect(
@@ -37,14 +51,12 @@ def collect(
     if words is not None:
         lines.append(words)
     for name, decided_by in told_apart(entry, others)[:MAX_NEIGHBOURS]:
-        text = f"to tell it from {name}: {decided_by}"
+        text = f"To tell it from {name}: {_ended(decided_by)}"
         lines.append(Evidence("text", text, {"neighbour": name}))
     return tuple(lines)
 
 
-def _words(
-    knowledge: Knowledge, understood: Understood, candidate: Candidate
-) -> Evidence | None:
+def _words(knowledge: Knowledge, understood: Understood, candidate: Candidate) -> Evidence | None:
     if not understood.text:
         return None
     store, rowid = knowledge.index.passage(candidate.passage)
@@ -52,13 +64,15 @@ def _words(
     if not stored:
         return None
     passage = stored[0].passage
-    said = set(tokenize(passage.text))
-    shared = [word for word in understood.positive_text.split() if set(tokenize(word)) & said]
-    shown = passage.text if len(passage.text) <= 160 else passage.text[:157].rsplit(" ", 1)[0] + " ..."
-    common = f" (shared: {', '.join(dict.fromkeys(shared))})" if shared else ""
+    asked = [word.strip(_PUNCTUATION) for word in understood.positive_text.split()]
+    quote = _closest(passage.text, frozenset(tokenize(understood.positive_text)))
+    said = set(tokenize(quote))
+    shared = [word for word in asked if set(tokenize(word)) & said]
+    common = f" (in common: {', '.join(dict.fromkeys(shared))})" if shared else ""
+    place = _PLACES.get(passage.kind, "a passage of it")
     return Evidence(
         "text",
-        f'your words are close to "{shown}"{common}',
+        f'Your words are close to {place}: "{quote}"{common}.',
         {
             "passage": passage.text,
             "kind": passage.kind,
@@ -67,3 +81,16 @@ def _words(
             "line": passage.span.start,
         },
     )
+
+
+def _closest(text: str, asked: frozenset[str]) -> str:
+    """Return the sentence that shares most with the question, cut to MAX_QUOTE characters."""
+    sentences = _SENTENCE_END.split(text)
+    quote = max(sentences, key=lambda one: len(asked & set(tokenize(one))))
+    if len(quote) > MAX_QUOTE:
+        quote = quote[: MAX_QUOTE - 4].rsplit(" ", 1)[0] + " ..."
+    return quote
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else sentence + "."

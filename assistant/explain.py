@@ -61,35 +61,58 @@ def page_of(name: str, *, notify: Notify = silent) -> Page:
                 tuple(page.id for page in rest),
             )
         return first
-    if wanted in topics():
-        topic = topics()[wanted]
-        raise UsageError(
+    raise _unknown(knowledge, wanted)
+
+
+def _unknown(knowledge: Knowledge, wanted: str) -> UsageError:
+    if topic := topics().get(wanted):
+        return UsageError(
             f'"{topic.title}" is not written yet',
             where=wanted,
             hint=f"ssl-doctor list --family {topic.family} shows what is",
         )
+    if wanted in {topic.family for topic in topics().values()}:
+        return UsageError(
+            f'"{wanted}" is a family of entries', hint=f"ssl-doctor list --family {wanted}"
+        )
+    if methods := methods_in(wanted):
+        return UsageError(
+            f"there is no document about {methods[0]} yet",
+            hint=f'ask what you see, such as ssl-doctor "{methods[0]} loss does not move"',
+        )
     known = [entry_id for store in knowledge.stores for entry_id in store.names()]
-    raise UsageError(
+    return UsageError(
         f'nothing is called "{wanted}"{nearest(wanted, known)}',
         hint="ssl-doctor list shows all ids",
     )
 
 
 def _page(store: Store, name: str) -> Page | None:
-    entry_id = store.resolve(name) or store.resolve(name.partition("#")[0])
+    whole = store.resolve(name)
+    entry_id = whole or store.resolve(name.partition("#")[0])
     entry = store.entry(entry_id) if entry_id else None
     if entry is not None:
         document = store.document(store.document_of(entry.id) or "")
         if document is not None:
-            return Page(
-                entry.id, entry.title, entry.owner, entry.source, _body(document, entry), entry
-            )
+            body = _body(document, entry) if whole else _fix(entry, name)
+            return Page(entry.id, entry.title, entry.owner, entry.source, body, entry)
     method = next(iter(methods_in(name)), name.lower())
     document = store.document(f"methods/{method}") or store.document(name)
     if document is None:
         return None
-    return Page(
-        document.id, document.title, document.owner, document.path, _body(document, None)
+    return Page(document.id, document.title, document.owner, document.path, _body(document, None))
+
+
+def _fix(entry: Entry, name: str) -> str:
+    """Return one fix of `entry` as Markdown; raise UsageError when it has none of that id."""
+    wanted = name.partition("#")[2]
+    for place, fix in enumerate(entry.fixes, 1):
+        if wanted in (fix.id, str(place)):
+            return f"# {fix.title}\n\n{fix.text}\n"
+    ids = [fix.id for fix in entry.fixes]
+    raise UsageError(
+        f'{entry.id} has no fix "{wanted}"{nearest(wanted, ids)}',
+        hint=f"its fixes are {', '.join(ids)}" if ids else "it has none",
     )
 
 

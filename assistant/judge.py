@@ -10,6 +10,9 @@ from kb.run import Run
 from kb.signature import Clause, Verdict, evaluate, parse
 from kb.types import Entry, Scalar
 
+MISSING = "missing: "
+"""How the reason of a check begins that lacked numbers; their names follow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -39,7 +42,7 @@ def evidence_of(judged: Judged) -> list[Evidence]:
             continue
         seen.add(clause.text)
         metric = any("." in name or "(" in name for name, _ in clause.values)
-        text = f"in this run {_shown(clause.values)}, so {clause.text} holds"
+        text = f"In this run {_sentence(clause.values)}, so {clause.text}."
         lines.append(Evidence("metric" if metric else "config", text, dict(clause.values)))
     return lines
 
@@ -51,7 +54,7 @@ def checks(judged: Mapping[str, Judged]) -> tuple[tuple[Check, ...], tuple[Check
     for entry_id, one in sorted(judged.items()):
         verdict = one.verdict
         if verdict.state == "unknown":
-            reason = f"missing: {', '.join(verdict.missing)}"
+            reason = f"{MISSING}{', '.join(verdict.missing)}"
             unchecked.append(Check(entry_id, "unknown", reason))
         else:
             checked.append(Check(entry_id, verdict.state, _reason(verdict)))
@@ -79,3 +82,43 @@ def _shown(values: Iterable[tuple[str, Scalar]]) -> str:
         f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
         for name, value in values
     )
+
+
+def _sentence(values: Iterable[tuple[str, Scalar]]) -> str:
+    """Return `z_std is 0.0001 and batch_size is 32`; reductions with one value are one."""
+    said: dict[str, None] = {}
+    by_metric: dict[str, dict[str, str]] = {}
+    for name, value in values:
+        metric, _, reducer = name.rpartition(".")
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        if reducer in _REDUCED and "(" not in name:
+            by_metric.setdefault(metric, {})[reducer] = shown
+        else:
+            said[f"{name} is {shown}"] = None
+    parts: dict[str, None] = {}
+    for metric, reduced in by_metric.items():
+        if len(set(reduced.values())) == 1 and set(reduced) <= _VALUES:
+            parts[f"{metric} is {next(iter(reduced.values()))}"] = None
+        else:
+            for reducer, shown in reduced.items():
+                parts[f"{_REDUCED[reducer].format(metric)} is {shown}"] = None
+    *most, final = [*parts, *said]
+    return f"{', '.join(most)} and {final}" if most else final
+
+
+_VALUES = frozenset({"first", "last", "min", "max", "mean", "level", "start"})
+_REDUCED = {
+    "first": "the first {}",
+    "last": "the last {}",
+    "min": "the smallest {}",
+    "max": "the largest {}",
+    "mean": "the mean {}",
+    "level": "the recent {}",
+    "start": "the initial {}",
+    "slope": "the trend of {} in the second half",
+    "drift": "the trend of {}",
+    "noise": "the noise of {}",
+    "nonfinite": "the share of NaN or infinite values of {}",
+    "n": "the number of values of {}",
+}
+"""How each reducer of docs/signatures.md is said."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from assistant.answer import Evidence
 from assistant.understand import Understood
 from kb.closed_forms import Explanation, explain_value
-from kb.run import Run
+from kb.run import Run, Series
 from kb.signature import parse
 from kb.signature.reducers import reduce_series
 from kb.types import Entry, Scalar
@@ -21,15 +21,28 @@ from kb.types import Entry, Scalar
 MAX_RIVALS = 2
 _PLATEAU = 1e-3
 """Smallest tolerance for a logged level: what rounding in a log leaves (DESIGN 2)."""
+_LOG_EXCERPT = 8
+"""From so many loss values on, words are a pasted log: enough for a median of its last quarter."""
+
+_QUANTITY = {
+    "chance": "chance value",
+    "collapse": "collapse value",
+    "floor": "floor",
+    "start": "starting value",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An explanation of one number that an entry claims, with what else it could be."""
+    """An explanation of one number that an entry claims, with what else it could be.
+
+    `rivals` are those of the `others` other explanations that are worth naming.
+    """
 
     shown: str
     explanation: Explanation
     rivals: tuple[Explanation, ...]
+    others: int
     strength: float
 
 
@@ -49,7 +62,7 @@ def readings(
         explained = explain_value(value, tolerance, known, queried=queried)
         for place, one in enumerate(explained):
             rivals = _rivals(one, explained)
-            reading = Reading(shown, one, rivals, _strength(one, place))
+            reading = Reading(shown, one, rivals, len(explained) - 1, _strength(one, place))
             # One value may be two quantities, as chance and collapse of NT-Xent are.
             for form in (one.form, *one.also):
                 for entry_id in claims.get((form.quantity, form.name), ()):
@@ -58,19 +71,18 @@ def readings(
 
 
 def evidence_of(reading: Reading) -> Evidence:
-    """Return the sentence: the formula, its parameters, its rivals and the coincidence."""
+    """Return the sentences: the formula, its parameters, its rivals and the coincidence."""
     one = reading.explanation
-    formula = f"{_log(one.expected)}{one.form.formula}"
     parameters = _parameters(one.parameters)
+    form = f"{_formula(one)}, the {_QUANTITY[one.form.quantity]} of {one.form.name}"
     if one.claim == "matched":
         origin = "your words" if one.source_of_parameters == "query" else "the run's config"
-        at = f" at {parameters}, from {origin}" if parameters else ""
-        text = f"{reading.shown} is {formula}{at}: {one.form.reading}"
+        at = f" at {parameters} (from {origin})" if parameters else f" (method from {origin})"
+        text = f"{reading.shown} is {form}{at}. {one.form.reading}"
     else:
-        at = f" if {parameters}" if parameters else ""
-        text = f"{reading.shown} would be {formula}{at}: {one.form.reading}"
-        if reading.rivals:
-            text += f" It could also be {'; or '.join(_rival(other) for other in reading.rivals)}."
+        at = f", if {parameters}" if parameters else ""
+        others = f" {_others(reading)}" if reading.others else ""
+        text = f"{reading.shown} would be {form}{at}. {one.form.reading}{others}"
         text += f" {_coincidence(one.coincidence)}"
     values: dict[str, Scalar] = {"value": reading.shown, "expected": round(one.expected, 6)}
     values.update({name: _plain(number) for name, number in one.parameters.items()})
@@ -88,15 +100,31 @@ def _claims(entries: Iterable[Entry]) -> dict[tuple[str, str], list[str]]:
 
 
 def _values(understood: Understood, run: Run | None) -> list[tuple[str, float, float]]:
-    values = [(number.text, number.value, number.tolerance) for number in understood.losses]
+    """Return (as shown, value, tolerance) of each loss, what the run logged first."""
+    values: list[tuple[str, float, float]] = []
     series = run.series.get("loss") if run else None
-    if series is not None and len(series):
-        level = reduce_series(series, "level")
-        if level is not None and math.isfinite(level):
-            noise = reduce_series(series, "noise") or 0.0
-            error = 2 * noise / math.sqrt(max(len(series) / 4, 1)) if noise == noise else 0.0
-            values.append((f"{level:.4g}", level, max(_PLATEAU, error)))
-    return values
+    if series is not None and (level := _level(series, _PLATEAU)) is not None:
+        values.append(level)
+    said = understood.losses
+    if len(said) >= _LOG_EXCERPT:
+        # A pasted log: its plateau counts, not each value that it passed through.
+        pasted = Series.from_values("loss", [number.value for number in said])
+        level = _level(pasted, max(number.tolerance for number in said))
+        return [*values, level] if level is not None else values
+    return values + [
+        (number.text, number.value, number.tolerance)
+        for number in said
+        if not any(abs(number.value - value) <= number.tolerance for _, value, _ in values)
+    ]
+
+
+def _level(series: Series, least: float) -> tuple[str, float, float] | None:
+    level = reduce_series(series, "level")
+    if level is None or not math.isfinite(level):
+        return None
+    noise = reduce_series(series, "noise") or 0.0
+    error = 2 * noise / math.sqrt(max(len(series) / 4, 1)) if math.isfinite(noise) else 0.0
+    return f"{level:.4g}", level, max(least, error)
 
 
 def _rivals(one: Explanation, explained: Sequence[Explanation]) -> tuple[Explanation, ...]:
@@ -115,35 +143,39 @@ def _strength(one: Explanation, place: int) -> float:
     return 0.9 * (1 - min(one.coincidence, 1.0)) / (1 + place)
 
 
-def _log(value: float) -> str:
-    """Return `ln 63 = ` when the value is the logarithm of a whole number, else nothing."""
-    if not 0.5 < value < 14:
-        return ""
-    count = round(math.exp(value))
-    return f"ln {count} = " if count > 1 and abs(math.log(count) - value) < 1e-9 else ""
+def _formula(one: Explanation) -> str:
+    """Return `ln(2B - 1) = ln 63 = 4.143`: formula, the logarithm it is here, and the value."""
+    shown = [one.form.formula.strip("[]")]
+    factor = 2 if one.form.formula.startswith("2 *") else 1
+    if 0.5 < one.expected / factor < 14:
+        count = round(math.exp(one.expected / factor))
+        if count > 1 and abs(factor * math.log(count) - one.expected) < 1e-9:
+            shown.append(f"{'2 ' if factor == 2 else ''}ln {count}")
+    return " = ".join(dict.fromkeys([*shown, f"{one.expected:.4g}"]))
 
 
-def _rival(one: Explanation) -> str:
-    parameters = _parameters(one.parameters)
-    return f"{_log(one.expected)}{one.form.formula}" + (f" with {parameters}" if parameters else "")
+def _others(reading: Reading) -> str:
+    if not reading.rivals:
+        return "Only starting values of untrained networks come as close."
+    named = [
+        f"{_formula(other)} of {other.form.name}"
+        + (f" if {parameters}" if (parameters := _parameters(other.parameters)) else "")
+        for other in reading.rivals
+    ]
+    return f"It could also be {', or '.join(named)}."
 
 
 def _coincidence(probability: float) -> str:
     if probability < 0.005:
-        return "A value picked at random would hardly ever match this formula."
-    return (
-        "A value picked at random would match this formula, at some usual setting, with "
-        f"probability {probability:.0%}."
-    )
+        return "A loss picked at random would hardly ever match this formula."
+    return f"{probability:.0%} of losses picked at random match it at some usual setting."
 
 
 def _parameters(parameters: Mapping[str, float]) -> str:
-    shown = [
-        f"{name} {number:g}" for name, number in parameters.items() if name != "gathered"
-    ]
+    shown = [f"{name} is {number:g}" for name, number in parameters.items() if name != "gathered"]
     if "gathered" in parameters:
         shown.append("gathered over processes" if parameters["gathered"] else "per process")
-    return ", ".join(shown)
+    return " and ".join(shown) if len(shown) < 3 else ", ".join(shown)
 
 
 def _plain(number: float) -> Scalar:

@@ -10,7 +10,7 @@ scale  the same with made-up entries in the user's store (benchmarks/synthetic.p
        the index still finds what exact search finds
 
 Everything runs in temporary XDG folders. Writes benchmarks/results/latency.json, of which
-`--only` replaces the parts that it measured.
+`--only` and `--sizes` replace what they measured.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def table(report: dict[str, Any]) -> str:
         line("warm p50, ms", warm["p50_ms"], BARS["p50_ms"])
         line("warm p99, ms", warm["p99_ms"], BARS["p99_ms"])
         line("  resident, MB", warm["resident_mb"], None)
-    for one in report.get("scale", {}).get("sizes", []):
+    for one in report.get("scale", []):
         bars = BARS if one["made_up"] >= 100_000 else {}
         line(f"{one['entries']} entries: p50, ms", one["p50_ms"], bars.get("scale_p50_ms"))
         line("  p99, ms", one["p99_ms"], None)
@@ -196,7 +196,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, up to 10,000")
-    parser.add_argument("--sizes", type=int, nargs="+", help="entries in all, for scale")
+    parser.add_argument("--sizes", type=int, nargs="+", help="made-up entries; below 1,000: all")
     parser.add_argument("--out", type=Path, default=RESULT)
     arguments = parser.parse_args()
     quick: bool = arguments.quick
@@ -206,7 +206,12 @@ def main() -> int:
         report = json.loads(arguments.out.read_text(encoding="utf-8"))
 
     def keep(part: str, record: dict[str, Any], load: float) -> None:
-        report[part] = stamped(record, quick, load)
+        held = stamped(record, quick, load)
+        if part == "scale":
+            others = [one for one in report.get(part, []) if one["made_up"] != held["made_up"]]
+            report[part] = sorted([*others, held], key=lambda one: int(one["made_up"]))
+        else:
+            report[part] = held
         arguments.out.parent.mkdir(exist_ok=True)
         arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
@@ -220,14 +225,11 @@ def main() -> int:
             load = os.getloadavg()[0]
             if part in arguments.only:
                 keep(part, measure(home, quick), load)
-        load = os.getloadavg()[0]
-        records: list[dict[str, Any]] = []
         for size in sizes if "scale" in arguments.only else []:
+            load = os.getloadavg()[0]
             with tempfile.TemporaryDirectory(dir=folder) as place:
                 large = Home(Path(place) / "home", home.models)
-                records.append(measure_scale(large, size, bundled, quick))
-            print(json.dumps(records[-1]), file=sys.stderr, flush=True)
-            keep("scale", {"sizes": records}, load)
+                keep("scale", measure_scale(large, size, bundled, quick), load)
     print(table(report))
     return 0
 

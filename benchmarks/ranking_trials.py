@@ -30,8 +30,9 @@ RESULT = Path(__file__).parent / "results" / "ranking_trials.json"
 Floats = npt.NDArray[np.float64]
 Variant = Callable[[Corpus, Sequence[Query], Sequence[Query]], Floats]
 
-ROUNDS = 120
-"""Steps of fine-tuning, batch 48: three passes over phrasings and queries; more over-fits."""
+ROUNDS = 60
+BATCH = 24
+"""Steps of fine-tuning and pairs in each: about one pass over titles, phrasings and queries."""
 
 
 def shipped(corpus: Corpus, kept: Sequence[Query], left: Sequence[Query]) -> Floats:
@@ -138,7 +139,7 @@ def _fine_tune(corpus: Corpus, kept: Sequence[Query]) -> Callable[[Sequence[str]
         return torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1)
 
     for _ in range(ROUNDS):
-        chosen = [pairs[i] for i in rng.choice(len(pairs), 48, replace=False)]
+        chosen = [pairs[i] for i in rng.choice(len(pairs), BATCH, replace=False)]
         names = [name for _, name in chosen]
         others = [by_entry[name][rng.integers(len(by_entry[name]))] for name in names]
         logits = forward([text for text, _ in chosen]) @ forward(others).T / 0.05

@@ -74,7 +74,7 @@ class Model:
 
 
 def documents(model: Model, count: int) -> Iterator[tuple[Document, Float32s]]:
-    """Yield documents of at most ENTRIES_PER_DOCUMENT entries with the vectors of their passages."""
+    """Yield documents with the vectors of their passages, until there are `count` entries."""
     random = np.random.default_rng(SEED)
     dim = model.vectors.shape[1]
     for number, start in enumerate(range(0, count, ENTRIES_PER_DOCUMENT)):

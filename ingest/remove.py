@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ingest.add import document_id
 from ingest.files import printable
+from ingest.ingestion import document_id
 from kb.errors import UsageError, nearest
 from kb.paths import user_store
 from kb.store import Store

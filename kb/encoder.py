@@ -59,7 +59,7 @@ class OnnxEncoder:
             size = (directory / MODEL).stat().st_size
             if size != manifest["bytes"]:
                 raise ValueError(f"{MODEL} has {size} bytes, expected {manifest['bytes']}")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._damaged(error) from error
         self._session: Any = None
         self._tokenizer: Any = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 # Every pattern takes linear time on any text: hostile passages are shown through them too.
-_CODE = re.compile(r"(?<!`)`++([^`]+)`++")
+_CODE = re.compile(r"(?<!`)(?:```++\w*\n|`++)([^`]+)`++")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\0]*(?:\([^()\0]*\)[^()\0]*)*\)")
-_STRONG = re.compile(r"(\*\*|__)(?=\S)(.{1,2000}?)(?<=\S)\1", re.DOTALL)
+_STRONG = re.compile(r"(\*\*|__)(?=\S)(.{1,400}?)(?<=\S)\1", re.DOTALL)
 _EMPHASIS = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*]+?)(?<=\S)\*(?![\w*])")
 _ESCAPE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor movement

@@ -12,12 +12,29 @@ from assistant.exit_codes import ExitCode
 
 @click.command()
 @click.argument("text", nargs=-1, required=True)
-@click.option("-m", "--metric", "metrics", multiple=True, metavar="NAME=VALUE",
-              help="A number from the run, such as z_std=1e-4. Repeatable.")
-@click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE",
-              help="A setting of the run, such as batch_size=32. Repeatable.")
-@click.option("-k", default=5, show_default=True, type=click.IntRange(1, 50),
-              help="How many diagnoses at most.")
+@click.option(
+    "-m",
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A number from the run, such as z_std=1e-4. Repeatable.",
+)
+@click.option(
+    "-s",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting of the run, such as batch_size=32. Repeatable.",
+)
+@click.option(
+    "-k",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 50),
+    help="How many diagnoses at most.",
+)
 @click.option("--full", is_flag=True, help="All evidence and all fixes of every diagnosis.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
 @json_option

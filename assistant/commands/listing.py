@@ -25,6 +25,7 @@ def listing(
       ssl-doctor list --mine --json
     """
     from assistant import catalogue_list
+    from assistant.render.rows import rendered
 
     if metrics:
         rows = catalogue_list.metric_rows()
@@ -37,6 +38,6 @@ def listing(
     if as_json:
         print_json({"schema": 1, "rows": [row.to_dict() for row in rows]})
         return
-    for row in rows:
-        click.echo(row.line())
+    for line in rendered(rows):
+        click.echo(line)
     click.echo(f"{len(rows)} listed", err=True)

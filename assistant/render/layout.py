@@ -6,24 +6,51 @@ import textwrap
 
 import click
 
+from kb.plain_text import strip_controls
+
 WIDTH = 80
 """Fixed, so that output under a pipe is the same as on a terminal."""
 
 INDENT = 3
 LABEL = 6
+_JOINT = "\u00a0"
 
 
 def wrapped(text: str, indent: int, first: str = "") -> list[str]:
-    """Wrap `text` to WIDTH with `first` on the first line and spaces on the others."""
+    """Wrap `text` to WIDTH with `first` on the first line and spaces on the others.
+
+    Terminal escapes and control characters are dropped: the text may be anybody's. What
+    `unbroken` joined stays on one line.
+    """
     head = f"{first:<{indent}}"
-    return textwrap.wrap(
-        text,
+    lines = textwrap.wrap(
+        strip_controls(text),
         WIDTH,
         initial_indent=head,
         subsequent_indent=" " * indent,
         break_long_words=True,
         break_on_hyphens=False,
-    ) or [head.rstrip()]
+    )
+    return [line.replace(_JOINT, " ") for line in lines] or [head.rstrip()]
+
+
+def unbroken(text: str) -> str:
+    """Return `text` so that `wrapped` keeps it on one line."""
+    return text.replace(" ", _JOINT)
+
+
+def lines_wrapped(text: str, indent: int, most: int | None = None) -> list[str]:
+    """Wrap each line of `text` by itself, so that formulas and table rows keep their lines.
+
+    With `most`, later lines give way to an ellipsis.
+    """
+    lines = [line for part in text.split("\n") if part.strip() for line in wrapped(part, indent)]
+    if most is None or len(lines) <= most:
+        return lines
+    last = lines[most - 1]
+    if len(last) > WIDTH - 4:
+        last = last[: WIDTH - 4].rsplit(" ", 1)[0]
+    return [*lines[: most - 1], last + " ..."]
 
 
 def labelled(label: str, texts: list[str]) -> list[str]:

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from assistant.answer import Answer, Diagnosis, Hit, RankedFix
-from assistant.render.layout import WIDTH, bold, dim, labelled, wrapped
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from assistant.answer import Answer, Contradiction, Diagnosis, Evidence, Hit, RankedFix
+from assistant.judge import MISSING
+from assistant.render.layout import bold, dim, labelled, lines_wrapped, unbroken, wrapped
 from kb.plain_text import plain
 
 BRIEF_FIXES = 3
-BRIEF_EVIDENCE = 4
-OPENING = 260
-"""Characters of the first fix shown without --full: its measurement, usually."""
+BRIEF_EVIDENCE = 3
+SHOWN = 0.02
+"""Least confidence of a diagnosis after the first shown without --full."""
+
+OPENING = 430
+"""Characters of the first fix shown without --full: usually its measurement and what it means."""
+
+QUOTE = 120
+"""Characters shown of a user's passage that is contradicted, without --full."""
+
+ANSWERING, BESIDE = 3, 2
+"""Passages shown without --full: when they are the answer, and beside diagnoses."""
+
+FIRST_LINES, OTHER_LINES = 14, 3
+"""Lines of the passage that is the answer, and of any other, without --full."""
+
 _COST = {
     "live": "while it runs",
     "resume": "stop, resume",
     "restart": "new run",
     "code": "code",
 }
+_FENCED = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.DOTALL | re.MULTILINE)
+_COST_SAID = re.compile(r"\s*\bCost: [^.]*\.")
 
 
 def render(answer: Answer, *, full: bool = False) -> str:
@@ -25,11 +46,14 @@ def render(answer: Answer, *, full: bool = False) -> str:
         lines += _verdict(answer)
     if not answer.fits:
         lines += _nothing_fits(answer)
-    for number, diagnosis in enumerate(answer.diagnoses, 1):
-        lines += _diagnosis(number, diagnosis, brief=not full and number > 1, full=full)
+    for number, diagnosis in enumerate(_shown(answer, full), 1):
+        if full or number == 1:
+            lines += _diagnosis(number, diagnosis, full)
+        else:
+            lines += _brief(number, diagnosis, answer.diagnoses[0].entry.id)
         lines.append("")
     if answer.passages:
-        lines += _passages(answer.passages, full)
+        lines += _passages(answer, full)
     if answer.next_measurement is not None:
         reason = f"{answer.next_measurement.metric}: {answer.next_measurement.reason}"
         lines += [bold("Measure next"), *wrapped(reason, 3), ""]
@@ -40,10 +64,26 @@ def render(answer: Answer, *, full: bool = False) -> str:
 def _verdict(answer: Answer) -> list[str]:
     fired = [check.entry_id for check in answer.checked if check.state == "fired"]
     if fired:
-        text = f"Run: {answer.verdict}. Its numbers show {', '.join(fired)}."
+        text = f"Run: {answer.verdict}. Its numbers show {_listed(fired)}."
+    elif answer.checked:
+        checks = "check" if len(answer.checked) == 1 else f"{len(answer.checked)} checks"
+        text = f"Run: {answer.verdict}. Its numbers allow {checks}; none shows a fault."
     else:
-        text = f"Run: {answer.verdict}. {len(answer.checked)} checks made, none of them fired."
+        text = f"Run: {answer.verdict}. Its numbers are too few for any check."
+    missing = Counter(
+        name
+        for check in answer.unchecked
+        if check.reason.startswith(MISSING)
+        for name in check.reason.removeprefix(MISSING).split(", ")
+    )
+    if missing and not fired:
+        text += f" Most missed: {_listed([name for name, _ in missing.most_common(3)])}."
     return [*(bold(line) for line in wrapped(text, 0)), ""]
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _nothing_fits(answer: Answer) -> list[str]:
@@ -65,73 +105,152 @@ def _nothing_fits(answer: Answer) -> list[str]:
     return lines
 
 
-def _diagnosis(number: int, diagnosis: Diagnosis, *, brief: bool, full: bool) -> list[str]:
+def _shown(answer: Answer, full: bool) -> tuple[Diagnosis, ...]:
+    likely = [one for one in answer.diagnoses[1:] if one.confidence >= SHOWN]
+    return answer.diagnoses if full else (*answer.diagnoses[:1], *likely)
+
+
+def _diagnosis(number: int, diagnosis: Diagnosis, full: bool) -> list[str]:
+    evidence = diagnosis.evidence if full else diagnosis.evidence[:BRIEF_EVIDENCE]
+    fixes = diagnosis.fixes if full else diagnosis.fixes[:BRIEF_FIXES]
+    return [
+        *_heading(number, diagnosis),
+        *labelled("why", [one.text for one in evidence if "neighbour" not in one.values]),
+        *labelled("vs", [_versus(one) for one in evidence if "neighbour" in one.values]),
+        *labelled("but", [_contradiction(item, full) for item in diagnosis.contradictions]),
+        *labelled(
+            "try",
+            [_fix(place, fix, full or place == 1, full) for place, fix in enumerate(fixes, 1)],
+        ),
+    ]
+
+
+def _brief(number: int, diagnosis: Diagnosis, first: str) -> list[str]:
+    """Return a candidate that is not the first: the one telling reason, and one thing to try."""
+    numbers = [one for one in diagnosis.evidence if one.kind != "text"]
+    versus = [one for one in diagnosis.evidence if one.values.get("neighbour") == first]
+    said = [one for one in diagnosis.evidence if "neighbour" not in one.values]
+    return [
+        *_heading(number, diagnosis),
+        *labelled("why", [one.text for one in (numbers or ([] if versus else said))[:1]]),
+        *labelled("vs", [] if numbers else [_versus(one) for one in versus]),
+        *labelled("but", [_contradiction(item, False) for item in diagnosis.contradictions[:1]]),
+        *labelled("try", [_fix(1, fix, False, False) for fix in diagnosis.fixes[:1]]),
+    ]
+
+
+def _heading(number: int, diagnosis: Diagnosis) -> list[str]:
     entry = diagnosis.entry
-    share = f"{diagnosis.confidence:4.0%}"
-    heading = wrapped(entry.title, 3, f"{number}")
-    heading = [bold(line) for line in heading]
-    owner = "yours" if diagnosis.owner == "user" else "ssl-doctor"
-    where = f"   {entry.id} · {entry.status} · {owner} · {share.strip()} likely"
-    lines = [*heading, dim(where) if len(where) <= WIDTH else where]
-    shown = diagnosis.evidence[: 1 if brief else None if full else BRIEF_EVIDENCE]
-    lines += labelled("why", [evidence.text for evidence in shown])
-    for item in diagnosis.contradictions:
-        text = f'"{item.passage}" ({item.source}:{item.line_start}) does not hold: {item.truth}'
-        lines += labelled("but", [text])
-    fixes = diagnosis.fixes if full else diagnosis.fixes[: 1 if brief else BRIEF_FIXES]
-    lines += labelled(
-        "try", [_fix(position, fix, brief, full) for position, fix in enumerate(fixes, 1)]
-    )
-    return lines
+    owner = "yours" if diagnosis.owner == "user" else entry.status
+    where = f"{entry.id} · {owner} · {diagnosis.confidence:.0%} likely"
+    return [
+        *(bold(line) for line in wrapped(entry.title, 3, f"{number}")),
+        *(dim(line) for line in wrapped(where, 3, "   ")),
+    ]
 
 
-def _fix(position: int, fix: RankedFix, brief: bool, full: bool) -> str:
+def _versus(evidence: Evidence) -> str:
+    return evidence.text.removeprefix("To tell it from ")
+
+
+def _contradiction(item: Contradiction, full: bool) -> str:
+    passage, source = item.passage, item.source
+    if not full:
+        passage, source = _cut(passage, QUOTE), PurePath(source).name
+    return f'"{passage}" ({source}:{item.line_start}) does not hold: {item.truth}'
+
+
+def _fix(position: int, fix: RankedFix, opened: bool, full: bool) -> str:
     parts = [f"{position}. {fix.title}"]
-    if full or (position == 1 and not brief):
-        parts = [f"{position}. {fix.title}: {_opening(fix.text, whole=full)}"]
+    if opened and (opening := _opening(fix.text, whole=full)):
+        parts = [f"{position}. {fix.title.rstrip('.')}: {opening}"]
     if fix.change:
-        parts.append("(" + ", ".join(f"{k} {v}" for k, v in fix.change.items()) + ")")
+        changes = (
+            f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}"
+            for key, value in fix.change.items()
+        )
+        parts.append(f"(set {', '.join(changes)})")
     if fix.cost:
-        parts.append(f"[{_COST[fix.cost]}]")
+        parts.append(unbroken(f"[{_COST[fix.cost]}]"))
     if fix.cure_rate:
         cured, seeds, low, high = fix.cure_rate
         parts.append(f"cured {cured} of {seeds} ({low:.0%} to {high:.0%})")
     if fix.already_applied:
-        parts.append("already so in this run")
+        parts.append("(already so in this run)")
     return " ".join(parts)
 
 
 def _opening(text: str, *, whole: bool) -> str:
-    """Return the prose before any code block: all of it, or the sentences that fit."""
-    prose = plain(text.split("```")[0])
-    if whole or len(prose) <= OPENING:
+    """Return the prose without code blocks: all of it, or the first sentences that fit.
+
+    The cost stands beside the fix already, so that its sentence is dropped from an opening.
+    """
+    prose = plain(_FENCED.sub(" ", text))
+    if whole:
+        return prose
+    prose = _COST_SAID.sub("", prose)
+    if len(prose) <= OPENING:
         return prose
     cut = prose[:OPENING].rfind(". ")
-    return prose[: cut + 1] if cut > 0 else prose[:OPENING].rsplit(" ", 1)[0] + " ..."
+    return prose[: cut + 1] if cut > 0 else _cut(prose, OPENING)
 
 
-def _passages(passages: tuple[Hit, ...], full: bool) -> list[str]:
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 4].rsplit(" ", 1)[0] + " ..."
+
+
+def _passages(answer: Answer, full: bool) -> list[str]:
     lines = [bold("From the documents")]
-    for hit in passages if full else passages[:3]:
-        place = " > ".join(hit.section[-2:]) or hit.source
+    shown: Sequence[Hit] = answer.passages
+    if not full:
+        shown = answer.passages[: BESIDE if answer.diagnoses else ANSWERING]
+    for number, hit in enumerate(shown):
+        heading = hit.section[-1] if hit.section else PurePath(hit.source).name
         mark = "yours, " if hit.owner == "user" else ""
-        lines += wrapped(f"{place} ({mark}{hit.source}:{hit.line_start})", 3, "   ")
-        text = hit.text if full or len(hit.text) < 400 else hit.text[:380].rsplit(" ", 1)[0] + " ..."
-        lines += wrapped(text, 6, "      ")
+        lines += wrapped(f"{heading} ({mark}{hit.source}:{hit.line_start})", 3, "   ")
+        most = OTHER_LINES if number or answer.diagnoses else FIRST_LINES
+        lines += [dim(line) for line in lines_wrapped(hit.text, 6, None if full else most)]
         if hit.truth:
-            lines += wrapped(f"Does not hold: {hit.truth}", 6, "      ")
+            lines += wrapped(f"Does not hold: {hit.truth}", 6)
     return [*lines, ""]
 
 
 def _footer(answer: Answer, full: bool) -> list[str]:
     lines: list[str] = []
     if answer.diagnoses:
-        first = answer.diagnoses[0].entry.id
-        lines.append(dim(f"Read on: ssl-doctor explain {first}"))
-        cut = sum(len(d.fixes) for d in answer.diagnoses) - BRIEF_FIXES - len(answer.diagnoses) + 1
-        if not full and cut > 0:
-            lines.append(dim(f"{cut} more fixes and the rest of the evidence: --full"))
+        first = answer.diagnoses[0]
+        lines += _setting_asked(first)
+        lines.append(f"Read on: ssl-doctor explain {first.entry.id}")
+        if not full:
+            lines += _left_out(answer)
+    elif answer.passages and answer.passages[0].owner == "bundled":
+        lines.append(f"Read on: ssl-doctor explain {PurePath(answer.passages[0].source).stem}")
     unknown = [check for check in answer.unchecked if check.state == "unknown"]
     if answer.verdict is not None and unknown:
-        lines.append(dim(f"{len(unknown)} checks had numbers missing: --json lists them"))
-    return lines
+        lines.append(f"{len(unknown)} checks lack numbers or names: --json lists them")
+    return [dim(line) for line in lines]
+
+
+def _left_out(answer: Answer) -> list[str]:
+    shown = _shown(answer, False)
+    fixes = sum(len(one.fixes) for one in answer.diagnoses)
+    fixes -= min(BRIEF_FIXES, len(shown[0].fixes)) + sum(bool(one.fixes) for one in shown[1:])
+    parts = [f"{fixes} more {'fix' if fixes == 1 else 'fixes'}"] if fixes else []
+    if unlikely := len(answer.diagnoses) - len(shown):
+        parts.append(f"{unlikely} less likely {'cause' if unlikely == 1 else 'causes'}")
+    return [f"{' and '.join(parts)}, and all evidence: --full"] if parts else []
+
+
+def _setting_asked(diagnosis: Diagnosis) -> list[str]:
+    """Return how to turn a guessed setting into a known one."""
+    guessed = next((one for one in diagnosis.evidence if one.claim == "candidate"), None)
+    if guessed is None:
+        return []
+    names = [name for name in guessed.values if name not in _NOT_SETTINGS]
+    if not names:
+        return []
+    asked = " ".join(f"--set {name}={guessed.values[name]}" for name in names)
+    return [f"To be sure, say what it is in your run: {asked}"]
+
+
+_NOT_SETTINGS = frozenset({"value", "expected", "form", "coincidence", "gathered"})

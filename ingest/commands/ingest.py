@@ -32,7 +32,7 @@ def ingest(paths: tuple[Path, ...], dry_run: bool, full: bool, as_json: bool) ->
       ssl-doctor ingest notes/ --report
       ssl-doctor ingest postmortem.md --dry-run
     """
-    from ingest.add import add
+    from ingest.ingestion import add
     from ingest.report_text import lines
 
     try:

@@ -178,7 +178,7 @@ class _Checker:
             listed = isinstance(operator, ast.In | ast.NotIn)
             if isinstance(operator, ast.Is | ast.IsNot):
                 raise SignatureError('"is" is not part of the language', column=_column(left))
-            if listed != isinstance(right, ast.Tuple):
+            if listed != isinstance(right, ast.Tuple) or isinstance(left, ast.Tuple):
                 raise SignatureError(
                     '"in" needs a list such as ("simclr", "moco"), other comparisons none',
                     column=_column(right),

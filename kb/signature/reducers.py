@@ -33,24 +33,20 @@ def _median(values: FloatArray) -> float:
     return float(np.median(values)) if values.size else float("nan")
 
 
-def _blocks(values: FloatArray) -> FloatArray:
-    if values.size <= MAX_POINTS:
-        return values
-    return np.array([np.median(block) for block in np.array_split(values, MAX_POINTS)])
-
-
 def _theil_sen(values: FloatArray) -> float:
     """Return the median pairwise slope per position of `values`, shape (n,), n >= 2."""
-    points = _blocks(values)
+    width = -(-values.size // MAX_POINTS)
+    # Blocks of equal width; what does not fill one is left out at the old end.
+    points = np.median(values[values.size % width :].reshape(-1, width), axis=1)
     left, right = np.triu_indices(points.size, 1)
-    slope = np.median((points[right] - points[left]) / (right - left))
-    return float(slope) * (points.size - 1) / max(values.size - 1, 1)
+    return float(np.median((points[right] - points[left]) / (right - left))) / width
 
 
 def _relative_trend(values: FloatArray) -> float:
     if values.size < MIN_FOR_TREND:
         return float("nan")
-    size = max(abs(_median(values)), float(np.ptp(values)) * 1e-6, 1e-12)
+    # Where the median happens to be 0, the typical size of a value stands in for it.
+    size = max(abs(_median(values)), _median(np.abs(values)) * 1e-6, 1e-12)
     return _theil_sen(values) * (values.size - 1) / size
 
 

@@ -8,6 +8,7 @@ in or out and memory holds one document at a time.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -117,6 +118,7 @@ class _Ingest:
         if waiting:
             # Loaded here: that it cannot be is no fault of the first file.
             _ = self.encoder
+            self._tell(0)
         results = [self._ingest(item) if isinstance(item, _Changed) else item for item in looked]
         return Report(tuple(results), self.dry_run, self.encoded)
 
@@ -247,8 +249,19 @@ def _check_name(identity: str, path: Path) -> None:
 def _parsed(item: _Changed) -> Document:
     """Read and parse a file. Kept under its absolute path: a later question is asked elsewhere."""
     where = printable(item.identity.removeprefix("user:"))
+    text = read_text(item.path)
     try:
-        return parse_markdown(read_text(item.path), path=where, document_id=item.identity)
+        document = parse_markdown(text, path=where, document_id=item.identity)
     except InputUnreadable as error:
         shown = error.where.replace(where, printable(item.path), 1)
         raise InputUnreadable(error.message, where=shown, hint=error.hint) from error
+    try:
+        json.dumps(dict(document.meta))
+    except (ValueError, TypeError, RecursionError) as error:
+        # Such as an integer of ten thousand digits, which YAML reads and JSON refuses.
+        raise InputUnreadable(
+            "the YAML head holds a value that cannot be kept",
+            where=f"{printable(item.path)}:1",
+            hint="quote the value",
+        ) from error
+    return document
