@@ -16,6 +16,7 @@ import click
 
 from assistant.exit_codes import ExitCode, code_of
 from kb.errors import SslDoctorError, nearest
+from kb.plain_text import strip_controls
 
 GROUP = "ssl_doctor.commands"
 DEFAULT = "ask"
@@ -29,11 +30,11 @@ class CommandGroup(click.Group):
     def _points(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=GROUP)}
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names of all registered commands."""
         return sorted(self._points)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load one command, or None when there is none of that name."""
         point = self._points.get(cmd_name)
         return None if point is None else point.load()
@@ -80,10 +81,14 @@ def run(arguments: list[str]) -> int:
         result = group.main(arguments, "ssl-doctor", standalone_mode=False, color=color)
         return int(result) if isinstance(result, int) else ExitCode.DONE
     except SslDoctorError as error:
-        click.echo(f"ssl-doctor: {error}", err=True)
+        click.echo(f"ssl-doctor: {_one_line(str(error))}", err=True)
         return code_of(error)
     except click.ClickException as error:
-        error.show()
+        command = (
+            error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        )
+        hint = f"; {command} --help shows how" if command else ""
+        click.echo(f"ssl-doctor: {_one_line(error.format_message())}{hint}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -93,3 +98,10 @@ def run(arguments: list[str]) -> int:
         # interpreter's own flush at exit stays quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
+    except OSError as error:
+        click.echo(f"ssl-doctor: {_one_line(str(error))}", err=True)
+        return ExitCode.UNREADABLE
+
+
+def _one_line(text: str) -> str:
+    return " ".join(strip_controls(text).split()).rstrip(".")

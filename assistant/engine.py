@@ -40,6 +40,7 @@ def diagnose(run: RunInput, k: int = 5, *, notify: Notify = silent) -> Answer:
 
 def _answer(text: str, run: Run | None, k: int, notify: Notify) -> Answer:
     knowledge = Knowledge.open(notify)
+    knowledge.start_encoder()
     understood = understand(text)
     judged = judge.judge(knowledge.signed, run) if run is not None else {}
     numbers = numeric.readings(understood, run, knowledge.signed)

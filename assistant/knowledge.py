@@ -79,16 +79,16 @@ class Knowledge:
 
     @cached_property
     def encoder(self) -> OnnxEncoder:
-        """Return the query encoder, exported on first use.
-
-        Its weights load on a thread beside the index: the two are the whole cold start, and
-        there are two cores.
-        """
+        """Return the query encoder, exported on first use."""
         from ingest.encode import query_encoder
 
-        encoder = query_encoder(self.notify)
-        Thread(target=encoder.encode, args=(["warm"],), daemon=True).start()
-        return encoder
+        return query_encoder(self.notify)
+
+    def start_encoder(self) -> None:
+        """Load the encoder's weights on a thread, once: they are the longest part of a cold start."""
+        if "_started" not in self.__dict__:
+            self._started = Thread(target=self.encoder.encode, args=(["warm"],), daemon=True)
+            self._started.start()
 
     @cached_property
     def index(self) -> Index:

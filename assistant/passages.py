@@ -43,11 +43,12 @@ def loose_hits(knowledge: Knowledge, found: Found, methods: Sequence[str]) -> tu
         ((one.cosine + WORDS_SHARE * one.words, one) for one in found.loose),
         key=lambda pair: -pair[0],
     )
+    documents = {f"methods/{name}" for name in methods}
     best: dict[tuple[str, tuple[str, ...]], tuple[float, Store, StoredPassage]] = {}
     for score, store, stored in _stored(knowledge, scored[: 8 * MAX_HITS]):
         total = score + HEADING_SHARE * _named(found, stored.passage.section)
         key = (stored.document_id, stored.passage.section)
-        asked = stored.owner == "user" or Path(stored.source).stem in methods
+        asked = stored.owner == "user" or stored.document_id in documents
         least = MIN_SCORE if asked else ANSWERS
         if stored.passage.text and total >= max(least, best.get(key, (0.0,))[0]):
             best[key] = (total, store, stored)
@@ -124,20 +125,24 @@ def contradictions(knowledge: Knowledge, entry: Entry) -> tuple[Contradiction, .
 
     A document repeats itself; each correction stands once, beside the first place it covers.
     """
-    user = knowledge.user
-    document = user.document(user.document_of(entry.id) or "") if user else None
-    if document is None:
+    unit = knowledge.index.unit_of(entry.id)
+    if unit is None:
         return ()
-    own = [passage for passage in document.passages if passage.entry_id == entry.id]
-    vectors = knowledge.encoder.encode([passage.text for passage in own])
+    span = knowledge.index.unit_passages(unit)
+    rowids = [knowledge.index.passage(number)[1] for number in range(span.start, span.stop)]
+    store = knowledge.stores[knowledge.index.unit(unit).store]
+    own = {stored.rowid: stored for stored in store.passages(rowids)}
     found: list[Contradiction] = []
-    for passage, vector in zip(own, vectors, strict=True):
+    for rowid, vector in zip(rowids, knowledge.index.vectors(unit), strict=True):
+        if rowid not in own:  # removed by another process since the index was loaded
+            continue
+        passage = own[rowid].passage
         match = knowledge.corrections.covering(passage, vector)
         if match is not None and match.truth not in {one.truth for one in found}:
             found.append(
                 Contradiction(
                     passage.text,
-                    document.path,
+                    own[rowid].source,
                     passage.span.start,
                     passage.span.end,
                     match.truth,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from kb.errors import UsageError, nearest
 from kb.run import CONFIG_NAMES, Run, Series
@@ -28,12 +31,19 @@ _CONFIG_ALIASES: dict[str, str] = {
     "momentum_teacher": "ema_momentum",
 }
 
+_SCALARS = (str, int, float, bool)
+_POSITIVE = frozenset(
+    "batch_size global_batch_size world_size accum_steps temperature dim hidden_dim queue_size "
+    "prototypes classes epochs".split()
+)
+
 
 def as_run(run: RunInput | None) -> Run | None:
     """Return a Run for a Run or a mapping of metric and config names.
 
     A name that is both, such as `lr`, is a config value when it is a single number. Names
-    that the vocabulary does not know are kept in `unknown`.
+    that the vocabulary does not know are kept in `unknown`; None means not logged. Raises
+    UsageError for values that are no numbers.
     """
     if run is None or isinstance(run, Run):
         return run
@@ -42,59 +52,75 @@ def as_run(run: RunInput | None) -> Run | None:
             f"run is a {type(run).__name__}, expected a mapping of names to values or a kb.run.Run",
             hint='for example {"loss": 4.143, "batch_size": 32}',
         )
+    given = {str(name): _bare(value) for name, value in run.items() if value is not None}
     config: dict[str, Scalar] = {}
+    for name, value in given.items():
+        setting = _config_name(name)
+        if setting is not None and isinstance(value, _SCALARS):
+            config[setting] = _setting(setting, value)
     series: dict[str, Series] = {}
     unknown: dict[str, Series] = {}
-    for name, value in run.items():
-        setting = _config_name(str(name))
-        if setting is not None and isinstance(value, str | int | float | bool):
-            config[setting] = _setting(setting, value)
+    for name, value in given.items():
+        if _config_name(name) is not None and isinstance(value, _SCALARS):
             continue
-        one = _series(str(name), value)
-        metric = vocabulary().resolve(str(name), method=_text(config.get("method"))).metric
+        one = _series(name, value)
+        metric = vocabulary().resolve(name, method=_text(config.get("method"))).metric
         if metric is None:
-            unknown[str(name)] = one
+            unknown[name] = one
         else:
-            series[metric] = Series(metric, one.values, one.steps, str(name))
+            series[metric] = Series(metric, one.values, one.steps, name)
     return Run(config, series, unknown, "values given")
 
 
 def named_run(metrics: Mapping[str, str], settings: Mapping[str, str]) -> Run | None:
     """Return the Run of `--metric` and `--set`, or None when neither was given.
 
-    Here every name must be known: it was typed, so a wrong one is a slip.
+    Here every name must be known: it was typed, so a wrong one is a slip. A setting given as
+    a metric, or the reverse, is taken for what it is.
     """
     if not metrics and not settings:
         return None
     config: dict[str, Scalar] = {}
+    logged = dict(metrics)
     for name, text in settings.items():
         setting = _config_name(name)
-        if setting is None:
+        if setting is not None:
+            config[setting] = _setting(setting, _scalar(text))
+        elif vocabulary().resolve(name).metric is not None:
+            logged.setdefault(name, text)
+        else:
             raise UsageError(
                 f'unknown setting "{name}"{nearest(name, (*CONFIG_NAMES, *_CONFIG_ALIASES))}',
                 where="--set",
                 hint=f"known: {', '.join(CONFIG_NAMES)}",
             )
-        config[setting] = _setting(setting, _scalar(text))
     series: dict[str, Series] = {}
-    for name, text in metrics.items():
+    for name, text in logged.items():
         resolved = vocabulary().resolve(name, method=_text(config.get("method")))
-        if resolved.metric is None:
+        setting = _config_name(name)
+        if resolved.metric is not None:
+            series[resolved.metric] = _typed(resolved.metric, name, text)
+        elif setting is not None:
+            config.setdefault(setting, _setting(setting, _scalar(text)))
+        else:
             could = f"could be {', '.join(resolved.candidates)}" if resolved.candidates else ""
             raise UsageError(
                 f'unknown metric "{name}"{nearest(name, vocabulary().names())}',
                 where="--metric",
                 hint=could or "ssl-doctor list --metrics names them all",
             )
-        try:
-            values = [float(part) for part in text.split(",")]
-        except ValueError as error:
-            raise UsageError(
-                f'"{text}" is no number', where=f"--metric {name}", hint="expected 0.02 or 4.2,4.1"
-            ) from error
-        given = Series.from_values(resolved.metric, values)
-        series[resolved.metric] = Series(resolved.metric, given.values, given.steps, name)
     return Run(config, series, {}, "values given")
+
+
+def _typed(metric: str, name: str, text: str) -> Series:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UsageError(
+            f'"{text}" is no number', where=f"--metric {name}", hint="expected 0.02 or 4.2,4.1"
+        ) from error
+    given = Series.from_values(metric, values)
+    return Series(metric, given.values, given.steps, name)
 
 
 def _config_name(name: str) -> str | None:
@@ -107,20 +133,42 @@ def _setting(name: str, value: Scalar) -> Scalar:
     if name in ("method", "precision"):
         return str(value).lower()
     number = _scalar(value) if isinstance(value, str) else value
-    if isinstance(number, str) or number != number:
+    if isinstance(number, str) or not math.isfinite(number):
         raise UsageError(f'"{value}" is no number', where=name)
+    if name in _POSITIVE and number <= 0:
+        raise UsageError(f"{value} is not possible, expected a number above 0", where=name)
     return number
 
 
-def _series(name: str, value: RunValue) -> Series:
+def _series(name: str, value: object) -> Series:
+    """Return the series; what is None was not logged, and its step has no value."""
     try:
-        if isinstance(value, str):
-            value = float(value)
-        return Series.from_values(name, value)
-    except (TypeError, ValueError) as error:
+        if isinstance(value, _SCALARS):
+            return Series.from_values(name, float(value))
+        logged = [
+            (step, float(one))
+            for step, one in enumerate(value)  # type: ignore[arg-type]
+            if one is not None
+        ]
+    except (TypeError, ValueError, OverflowError) as error:
         raise UsageError(
-            f"found {value!r}, expected a number or a sequence of numbers", where=name
+            f"found {_shown(value)}, expected a number or a sequence of numbers", where=name
         ) from error
+    steps = np.array([step for step, _ in logged], dtype=np.int64)
+    return Series(name, np.array([one for _, one in logged], dtype=np.float64), steps, name)
+
+
+def _bare(value: object) -> object:
+    """Return a number of NumPy or PyTorch as one of Python, anything else as it is."""
+    item = getattr(value, "item", None)
+    if item is None or isinstance(value, _SCALARS) or getattr(value, "ndim", 0) != 0:
+        return value
+    return item()
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
 def _scalar(text: str) -> Scalar:
@@ -128,7 +176,8 @@ def _scalar(text: str) -> Scalar:
         number = float(text)
     except ValueError:
         return text
-    return int(number) if number == int(number) and abs(number) < 2**53 else number
+    whole = math.isfinite(number) and number == int(number) and abs(number) < 2**53
+    return int(number) if whole else number
 
 
 def _text(value: Scalar | None) -> str | None:

@@ -13,8 +13,8 @@ from assistant.knowledge import Knowledge
 from assistant.understand import Understood
 from kb.store_records import KIND_CODES
 
-DENSE_K = 256
-LEXICAL_K = 128
+DENSE_K = 128
+LEXICAL_K = 64
 """Passages and units that reach exact scoring; at 48 entries that is nearly all of them."""
 
 _LOOSE = np.array(

@@ -70,7 +70,8 @@ _ABSENT = re.compile(
 
 def understand(text: str) -> Understood:
     """Read `text`; never raises. Control characters are dropped and long text is cut."""
-    cleaned = " ".join(strip_controls(text[:MAX_CHARACTERS].replace("\n", " ; ")).split())
+    written = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()  # no lone surrogates
+    cleaned = " ".join(strip_controls(written.replace("\n", " ; ")).split())
     absent = tuple(match["what"].lower() for match in _ABSENT.finditer(cleaned))
     positive = " ".join(_ABSENT.sub(" ", cleaned).split())
     directions = _directions(positive)

@@ -77,10 +77,12 @@ class OnnxEncoder:
         from tokenizers import Tokenizer
 
         options = onnxruntime.SessionOptions()
-        # One short sentence: more threads cost more to start than they save.
-        options.intra_op_num_threads = 2
+        # One short sentence: a second thread costs more to wake than it saves.
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # The export is fused already.
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             session = onnxruntime.InferenceSession(
                 str(self._directory / MODEL), options, providers=["CPUExecutionProvider"]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from assistant.commands.options import json_option, notify, pairs, print_json
 from assistant.exit_codes import ExitCode
 
+MOST_READ = 1 << 20
+"""Bytes read from stdin: far more than a question or a log excerpt needs."""
+
 
 @click.command()
-@click.argument("text", nargs=-1, required=True)
+@click.argument("text", nargs=-1)
 @click.option(
     "-m",
     "--metric",
@@ -49,22 +50,27 @@ def ask(
 ) -> int:
     """Answer a symptom. TEXT is free words; `-` reads them from stdin.
 
+    With numbers from --metric the words may be left out.
+
     \b
     Examples:
       ssl-doctor ask "loss stuck at 4.14" --set batch_size=32
       tail -50 train.log | ssl-doctor ask -
     """
-    from assistant.engine import query
+    from assistant.engine import diagnose, query
     from assistant.render.text import render
     from assistant.run_input import named_run
 
     words = " ".join(text)
     if words.strip() == "-":
-        words = sys.stdin.read()
-    if not words.strip():
-        raise click.UsageError("the question is empty")
+        words = click.get_binary_stream("stdin").read(MOST_READ).decode("utf-8", "replace")
     run = named_run(pairs(metrics, "--metric"), pairs(settings, "--set"))
-    answer = query(words, run=run, k=k, notify=notify)
+    if words.strip():
+        answer = query(words, run=run, k=k, notify=notify)
+    elif run is not None and run.series:
+        answer = diagnose(run, k=k, notify=notify)
+    else:
+        raise click.UsageError('the question is empty; for example "loss stuck at 4.14"')
     if as_json:
         print_json(answer.to_dict())
     elif as_markdown:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -19,8 +21,9 @@ def json_option(function: F) -> F:
 
 
 def print_json(content: object) -> None:
-    """Print `content` as JSON on stdout."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    """Print `content` as JSON on stdout; characters that a terminal obeys are escaped."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    click.echo(_OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def notify(line: str) -> None:
@@ -35,5 +38,9 @@ def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not name.strip() or not value.strip():
             raise click.UsageError(f'{option}: found "{text}", expected name=value')
+        if name.strip() in found:
+            raise click.UsageError(
+                f"{option}: {name.strip()} is given twice; several values go as NAME=4.2,4.1"
+            )
         found[name.strip()] = value.strip()
     return found

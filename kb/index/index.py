@@ -124,7 +124,11 @@ class Index:
         """
         pieces = [np.arange(*self._bounds(unit)) for unit in units]
         rows = np.concatenate([np.zeros(0, np.int64), *pieces])
-        return rows, dense.cosines(self._parts.vectors, rows, _unit(vector).T)
+        return rows, dense.cosines(self._parts.vectors, rows, _unit(vector))
+
+    def vectors(self, unit: int) -> Float32s:
+        """Return the vectors of a unit's passages, shape (passages of the unit, d)."""
+        return self._parts.vectors[self.unit_passages(unit)].astype(np.float32)
 
     def unit_passages(self, unit: int) -> slice:
         """Return the numbers of a unit's passages."""
