@@ -40,12 +40,14 @@ def _value(value: Scalar, run: Run | None) -> Scalar:
 
 
 def _applied(fix: Fix, run: Run | None) -> bool | None:
+    """Return whether the run has it: by its settings, else by `unless`; None if it cannot say."""
     if run is None:
         return None
+    settings = {key: run.config.get(key) for key in fix.change}
+    known = bool(settings) and None not in settings.values()
+    if known and all(settings[key] == _value(value, run) for key, value in fix.change.items()):
+        return True
     if fix.unless is not None:
         state = evaluate(parse(fix.unless), run).state
         return None if state == "unknown" else state == "fired"
-    settings = {key: run.config.get(key) for key in fix.change}
-    if not settings or None in settings.values():
-        return None
-    return all(settings[key] == _value(value, run) for key, value in fix.change.items())
+    return False if known else None

@@ -85,7 +85,7 @@ class Knowledge:
         return query_encoder(self.notify)
 
     def start_encoder(self) -> None:
-        """Load the encoder's weights on a thread, once: they are the longest part of a cold start."""
+        """Load the encoder on a thread, once: it is the longest part of a cold start."""
         if "_started" not in self.__dict__:
             self._started = Thread(target=self.encoder.encode, args=(["warm"],), daemon=True)
             self._started.start()

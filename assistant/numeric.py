@@ -73,13 +73,14 @@ def readings(
 def evidence_of(reading: Reading) -> Evidence:
     """Return the sentences: the formula, its parameters, its rivals and the coincidence."""
     one = reading.explanation
-    parameters = _parameters(one.parameters)
     form = f"{_formula(one)}, the {_QUANTITY[one.form.quantity]} of {one.form.name}"
     if one.claim == "matched":
+        parameters = _parameters(one.parameters, " ")
         origin = "your words" if one.source_of_parameters == "query" else "the run's config"
         at = f" at {parameters} (from {origin})" if parameters else f" (method from {origin})"
         text = f"{reading.shown} is {form}{at}. {one.form.reading}"
     else:
+        parameters = _parameters(one.parameters)
         at = f", if {parameters}" if parameters else ""
         others = f" {_others(reading)}" if reading.others else ""
         text = f"{reading.shown} would be {form}{at}. {one.form.reading}{others}"
@@ -171,7 +172,7 @@ def _coincidence(probability: float) -> str:
     return f"{probability:.0%} of losses picked at random match it at some usual setting."
 
 
-def _parameters(parameters: Mapping[str, float]) -> str:
+def _parameters(parameters: Mapping[str, float], verb: str = " is ") -> str:
     shown = [f"{name} is {number:g}" for name, number in parameters.items() if name != "gathered"]
     if "gathered" in parameters:
         shown.append("gathered over processes" if parameters["gathered"] else "per process")

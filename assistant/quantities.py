@@ -137,6 +137,8 @@ def numbers_in(text: str, *, stuck: bool, k: str) -> tuple[Number, ...]:
         before = text[max(0, match.start() - _BEHIND) : match.start()]
         unit, named = _unit(match, text[match.end() : match.end() + _AHEAD])
         role = _role(before, k) or named
+        if role == "loss" and unit == "%":
+            role = None
         if role in _COUNTS and (value != int(value) or value < 1):
             role = None
         if role is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -145,11 +145,8 @@ def _series(name: str, value: object) -> Series:
     try:
         if isinstance(value, _SCALARS):
             return Series.from_values(name, float(value))
-        logged = [
-            (step, float(one))
-            for step, one in enumerate(value)  # type: ignore[arg-type]
-            if one is not None
-        ]
+        held: Sequence[float | None] = value  # type: ignore[assignment]
+        logged = [(step, float(one)) for step, one in enumerate(held) if one is not None]
     except (TypeError, ValueError, OverflowError) as error:
         raise UsageError(
             f"found {_shown(value)}, expected a number or a sequence of numbers", where=name
@@ -160,7 +157,7 @@ def _series(name: str, value: object) -> Series:
 
 def _bare(value: object) -> object:
     """Return a number of NumPy or PyTorch as one of Python, anything else as it is."""
-    item = getattr(value, "item", None)
+    item: Callable[[], object] | None = getattr(value, "item", None)
     if item is None or isinstance(value, _SCALARS) or getattr(value, "ndim", 0) != 0:
         return value
     return item()

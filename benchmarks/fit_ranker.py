@@ -86,14 +86,16 @@ class Corpus:
     def encode(self, texts: Sequence[str]) -> Float32s:
         """Encode as the engine does: what remains after understanding."""
         said = [understand(text).positive_text for text in texts]
-        return np.asarray(self.knowledge.encoder.encode(said), dtype=np.float32)
+        vectors: Float32s = self.knowledge.encoder.encode(said)
+        return vectors
 
     def grades(self, queries: Sequence[Query]) -> npt.NDArray[np.float32]:
         """Return gains 2^grade - 1 of shape (queries, entries), each row summing to one."""
         gains = np.array(
             [[2.0 ** query.labels.get(name, 0) - 1 for name in self.names] for query in queries]
         ).reshape(len(queries), len(self.names))
-        return (gains / np.maximum(gains.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
+        shares = gains / np.maximum(gains.sum(axis=1, keepdims=True), 1e-9)
+        return np.asarray(shares, dtype=np.float32)
 
 
 def fit_adapter(

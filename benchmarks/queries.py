@@ -16,7 +16,7 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A symptom with graded labels: 2 answers it, 1 is clearly useful. `group` is its repository."""
+    """A symptom with graded labels: 2 answers it, 1 is useful. `group` is its repository."""
 
     id: str
     text: str

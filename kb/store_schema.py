@@ -89,8 +89,19 @@ SCHEMA_VERSION: Final = len(_MIGRATIONS)
 def check_schema(connection: sqlite3.Connection, where: str) -> int:
     """Return the file's schema version, 0 when it is empty.
 
+    All is read in one state of the file: another process may be making the store right now.
     Raises StoreError when the file is not a store, or was written by a newer version.
     """
+    if connection.in_transaction:
+        return _checked(connection, where)
+    connection.execute("BEGIN")
+    try:
+        return _checked(connection, where)
+    finally:
+        connection.execute("COMMIT")
+
+
+def _checked(connection: sqlite3.Connection, where: str) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     application = int(connection.execute("PRAGMA application_id").fetchone()[0])
     if application != APPLICATION_ID:

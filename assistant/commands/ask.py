@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from assistant.commands.options import json_option, notify, pairs, print_json
@@ -63,7 +65,7 @@ def ask(
 
     words = " ".join(text)
     if words.strip() == "-":
-        words = click.get_binary_stream("stdin").read(MOST_READ).decode("utf-8", "replace")
+        words = sys.stdin.buffer.read(MOST_READ).decode("utf-8", "replace")
     run = named_run(pairs(metrics, "--metric"), pairs(settings, "--set"))
     if words.strip():
         answer = query(words, run=run, k=k, notify=notify)

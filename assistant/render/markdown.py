@@ -4,54 +4,76 @@ from __future__ import annotations
 
 import re
 
-from assistant.answer import Answer, Diagnosis
+from assistant.answer import Answer, Diagnosis, Hit, RankedFix
+from kb.plain_text import strip_controls
 
 
 def to_markdown(answer: Answer) -> str:
     """Return the whole answer; text from outside is escaped so that it stays text."""
-    lines = [f"# {_escaped(answer.query)}", ""]
+    lines = [f"# {_escaped(answer.query)}" if answer.query else "# Run", ""]
     if answer.verdict is not None:
         lines += [f"Run: **{answer.verdict}**", ""]
     if not answer.fits:
         lines += ["Nothing in the knowledge base fits this well enough to say.", ""]
-        lines += [f"- near: `{topic.id}`: {_escaped(topic.title)}" for topic in answer.nearest]
+        lines += [f"- near: {_code(topic.id)}: {_escaped(topic.title)}" for topic in answer.nearest]
     for number, diagnosis in enumerate(answer.diagnoses, 1):
         lines += _diagnosis(number, diagnosis)
     if answer.passages:
         lines += ["## From the documents", ""]
     for hit in answer.passages:
-        place = " > ".join(hit.section)
-        lines += [f"- {_escaped(place)} (`{hit.source}:{hit.line_start}`): {_escaped(hit.text)}"]
-        if hit.truth:
-            lines += [f"  - does not hold: {_escaped(hit.truth)}"]
+        lines += _passage(hit)
     if answer.next_measurement is not None:
         named = answer.next_measurement
-        lines += ["", f"Measure next: `{named.metric}`: {_escaped(named.reason)}"]
+        lines += ["", f"Measure next: {_code(named.metric)}: {_escaped(named.reason)}"]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _diagnosis(number: int, diagnosis: Diagnosis) -> list[str]:
     entry = diagnosis.entry
-    owner = ", yours" if diagnosis.owner == "user" else ""
+    owner = "yours" if diagnosis.owner == "user" else entry.status
     lines = [
         f"## {number}. {_escaped(entry.title)}",
         "",
-        f"`{entry.id}` ({entry.status}{owner}), {diagnosis.confidence:.0%} likely",
+        f"{_code(entry.id)} ({owner}), {diagnosis.confidence:.0%} likely",
         "",
     ]
     lines += [f"- {_escaped(evidence.text)}" for evidence in diagnosis.evidence]
-    for item in diagnosis.contradictions:
-        lines.append(
-            f"- {_escaped(item.passage)} (`{item.source}:{item.line_start}`) does not hold: "
-            f"{_escaped(item.truth)}"
-        )
-    lines.append("")
     lines += [
-        f"{position}. **{_escaped(fix.title)}** {_escaped(fix.cost or '')}".rstrip()
-        for position, fix in enumerate(diagnosis.fixes, 1)
+        f'- "{_escaped(item.passage)}" ({_code(f"{item.source}:{item.line_start}")}) '
+        f"does not hold. {_escaped(item.truth)}"
+        for item in diagnosis.contradictions
     ]
+    lines.append("")
+    lines += [_fix(place, fix) for place, fix in enumerate(diagnosis.fixes, 1)]
     return [*lines, ""]
 
 
+def _fix(place: int, fix: RankedFix) -> str:
+    parts = [f"{place}. **{_escaped(fix.title)}**"]
+    if fix.change:
+        parts.append(", ".join(_code(f"{key} = {value}") for key, value in fix.change.items()))
+    if fix.cost:
+        parts.append(f"({fix.cost})")
+    if fix.already_applied:
+        parts.append("already so in this run")
+    return " ".join(parts)
+
+
+def _passage(hit: Hit) -> list[str]:
+    place = _escaped(" > ".join(hit.section))
+    source = _code(f"{hit.source}:{hit.line_start}")
+    lines = [f"- {place} ({source}): {_escaped(hit.text)}"]
+    if hit.truth:
+        lines.append(f"  - does not hold: {_escaped(hit.truth)}")
+    return lines
+
+
 def _escaped(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
+    """Return `text` on one line with every character that Markdown or HTML reads escaped."""
+    plain = " ".join(strip_controls(text).split())
+    plain = re.sub(r"([\\`*_{}\[\]<>#|~!&$])", r"\\\1", plain)
+    return re.sub(r"^(\d+)([.)])(?=\s|$)|^([-+])(?=\s|$)", r"\1\\\2\3", plain)
+
+
+def _code(text: str) -> str:
+    return "`" + " ".join(strip_controls(text).replace("`", "'").split()) + "`"

@@ -119,7 +119,7 @@ def _diagnosis(number: int, diagnosis: Diagnosis, full: bool) -> list[str]:
         *labelled("vs", [_versus(one) for one in evidence if "neighbour" in one.values]),
         *labelled("but", [_contradiction(item, full) for item in diagnosis.contradictions]),
         *labelled(
-            "try",
+            _proposing(diagnosis),
             [_fix(place, fix, full or place == 1, full) for place, fix in enumerate(fixes, 1)],
         ),
     ]
@@ -135,7 +135,9 @@ def _brief(number: int, diagnosis: Diagnosis, first: str) -> list[str]:
         *labelled("why", [one.text for one in (numbers or ([] if versus else said))[:1]]),
         *labelled("vs", [] if numbers else [_versus(one) for one in versus]),
         *labelled("but", [_contradiction(item, False) for item in diagnosis.contradictions[:1]]),
-        *labelled("try", [_fix(1, fix, False, False) for fix in diagnosis.fixes[:1]]),
+        *labelled(
+            _proposing(diagnosis), [_fix(1, one, False, False) for one in diagnosis.fixes[:1]]
+        ),
     ]
 
 
@@ -149,6 +151,11 @@ def _heading(number: int, diagnosis: Diagnosis) -> list[str]:
     ]
 
 
+def _proposing(diagnosis: Diagnosis) -> str:
+    """Return the label of the fixes: what rests on a claim that does not hold is only quoted."""
+    return "says" if diagnosis.contradictions else "try"
+
+
 def _versus(evidence: Evidence) -> str:
     return evidence.text.removeprefix("To tell it from ")
 
@@ -157,7 +164,7 @@ def _contradiction(item: Contradiction, full: bool) -> str:
     passage, source = item.passage, item.source
     if not full:
         passage, source = _cut(passage, QUOTE), PurePath(source).name
-    return f'"{passage}" ({source}:{item.line_start}) does not hold: {item.truth}'
+    return f'"{passage}" ({source}:{item.line_start}) does not hold. {item.truth}'
 
 
 def _fix(position: int, fix: RankedFix, opened: bool, full: bool) -> str:

@@ -354,11 +354,6 @@ def test_two_ingests_and_queries_at_once_lose_nothing(tmp_path: Path, encoder_ex
             assert document.text == Path(name.removeprefix("user:")).read_text()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=StoreError,
-    reason="check_schema reads application_id and sqlite_master in two states of the file",
-)
 def test_a_store_that_another_process_makes_right_now_is_no_foreign_file(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     makers: list[threading.Thread] = []
