@@ -41,12 +41,17 @@ def collect(
 ) -> tuple[Evidence, ...]:
     """Return the evidence for one candidate, the strongest kind first."""
     lines: list[Evidence] = []
-    judged = clues.judged.get(entry.id)
-    if judged is not None:
-        lines += judge.evidence_of(judged)
     for reading in clues.numbers.get(entry.id, ())[:1]:
         if reading.strength >= MIN_STRENGTH:
             lines.append(numeric.evidence_of(reading))
+    judged = clues.judged.get(entry.id)
+    if judged is not None:
+        # The number has told already what a clause with a closed form would repeat.
+        lines += [
+            one
+            for one in judge.evidence_of(judged)
+            if not lines or not any("(" in name for name in one.values)
+        ]
     words = _words(knowledge, understood, candidate)
     if words is not None:
         lines.append(words)

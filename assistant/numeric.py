@@ -73,7 +73,7 @@ def readings(
 def evidence_of(reading: Reading) -> Evidence:
     """Return the sentences: the formula, its parameters, its rivals and the coincidence."""
     one = reading.explanation
-    form = f"{_formula(one)}, the {_QUANTITY[one.form.quantity]} of {one.form.name}"
+    form = f"{_formula(one, reading.shown)}, the {_QUANTITY[one.form.quantity]} of {one.form.name}"
     if one.claim == "matched":
         parameters = _parameters(one.parameters, " ")
         origin = "your words" if one.source_of_parameters == "query" else "the run's config"
@@ -144,7 +144,7 @@ def _strength(one: Explanation, place: int) -> float:
     return 0.9 * (1 - min(one.coincidence, 1.0)) / (1 + place)
 
 
-def _formula(one: Explanation) -> str:
+def _formula(one: Explanation, shown_as: str = "") -> str:
     """Return `ln(2B - 1) = ln 63 = 4.143`: formula, the logarithm it is here, and the value."""
     shown = [one.form.formula.strip("[]")]
     factor = 2 if one.form.formula.startswith("2 *") else 1
@@ -152,7 +152,8 @@ def _formula(one: Explanation) -> str:
         count = round(math.exp(one.expected / factor))
         if count > 1 and abs(factor * math.log(count) - one.expected) < 1e-9:
             shown.append(f"{'2 ' if factor == 2 else ''}ln {count}")
-    return " = ".join(dict.fromkeys([*shown, f"{one.expected:.4g}"]))
+    value = f"{one.expected:.4g}"
+    return " = ".join(dict.fromkeys(shown if value == shown_as else [*shown, value]))
 
 
 def _others(reading: Reading) -> str:
@@ -173,7 +174,7 @@ def _coincidence(probability: float) -> str:
 
 
 def _parameters(parameters: Mapping[str, float], verb: str = " is ") -> str:
-    shown = [f"{name} is {number:g}" for name, number in parameters.items() if name != "gathered"]
+    shown = [f"{name}{verb}{number:g}" for name, number in parameters.items() if name != "gathered"]
     if "gathered" in parameters:
         shown.append("gathered over processes" if parameters["gathered"] else "per process")
     return " and ".join(shown) if len(shown) < 3 else ", ".join(shown)

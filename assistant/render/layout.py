@@ -56,9 +56,9 @@ def lines_wrapped(text: str, indent: int, most: int | None = None) -> list[str]:
 def labelled(label: str, texts: list[str]) -> list[str]:
     """Return `texts` as a hanging list; the dimmed label stands before the first only."""
     lines: list[str] = []
-    for number, text in enumerate(texts):
-        block = wrapped(text, INDENT + LABEL)
-        if number == 0:
+    for text in texts:
+        block = [line for line in wrapped(text, INDENT + LABEL) if line.strip()]
+        if block and not lines:
             head = " " * INDENT + f"{label:<{LABEL}}"
             block[0] = click.style(head, dim=True) + block[0][INDENT + LABEL :]
         lines += block

@@ -46,11 +46,13 @@ def render(answer: Answer, *, full: bool = False) -> str:
         lines += _verdict(answer)
     if not answer.fits:
         lines += _nothing_fits(answer)
+    # What is to be measured next stands below: no `vs` line says it before.
+    decided = answer.next_measurement.reason if answer.next_measurement else ""
     for number, diagnosis in enumerate(_shown(answer, full), 1):
         if full or number == 1:
-            lines += _diagnosis(number, diagnosis, full)
+            lines += _diagnosis(number, diagnosis, "" if full else decided, full)
         else:
-            lines += _brief(number, diagnosis, answer.diagnoses[0].entry.id)
+            lines += _brief(number, diagnosis, answer.diagnoses[0].entry.id, decided)
         lines.append("")
     if answer.passages:
         lines += _passages(answer, full)
@@ -106,17 +108,20 @@ def _nothing_fits(answer: Answer) -> list[str]:
 
 
 def _shown(answer: Answer, full: bool) -> tuple[Diagnosis, ...]:
-    likely = [one for one in answer.diagnoses[1:] if one.confidence >= SHOWN]
+    fired = {check.entry_id for check in answer.checked if check.state == "fired"}
+    likely = [
+        one for one in answer.diagnoses[1:] if one.confidence >= SHOWN or one.entry.id in fired
+    ]
     return answer.diagnoses if full else (*answer.diagnoses[:1], *likely)
 
 
-def _diagnosis(number: int, diagnosis: Diagnosis, full: bool) -> list[str]:
+def _diagnosis(number: int, diagnosis: Diagnosis, decided: str, full: bool) -> list[str]:
     evidence = diagnosis.evidence if full else diagnosis.evidence[:BRIEF_EVIDENCE]
     fixes = diagnosis.fixes if full else diagnosis.fixes[:BRIEF_FIXES]
     return [
         *_heading(number, diagnosis),
         *labelled("why", [one.text for one in evidence if "neighbour" not in one.values]),
-        *labelled("vs", [_versus(one) for one in evidence if "neighbour" in one.values]),
+        *labelled("vs", _versus([one for one in evidence if "neighbour" in one.values], decided)),
         *labelled("but", [_contradiction(item, full) for item in diagnosis.contradictions]),
         *labelled(
             _proposing(diagnosis),
@@ -125,7 +130,7 @@ def _diagnosis(number: int, diagnosis: Diagnosis, full: bool) -> list[str]:
     ]
 
 
-def _brief(number: int, diagnosis: Diagnosis, first: str) -> list[str]:
+def _brief(number: int, diagnosis: Diagnosis, first: str, decided: str) -> list[str]:
     """Return a candidate that is not the first: the one telling reason, and one thing to try."""
     numbers = [one for one in diagnosis.evidence if one.kind != "text"]
     versus = [one for one in diagnosis.evidence if one.values.get("neighbour") == first]
@@ -133,7 +138,7 @@ def _brief(number: int, diagnosis: Diagnosis, first: str) -> list[str]:
     return [
         *_heading(number, diagnosis),
         *labelled("why", [one.text for one in (numbers or ([] if versus else said))[:1]]),
-        *labelled("vs", [] if numbers else [_versus(one) for one in versus]),
+        *labelled("vs", [] if numbers else _versus(versus, decided)),
         *labelled("but", [_contradiction(item, False) for item in diagnosis.contradictions[:1]]),
         *labelled(
             _proposing(diagnosis), [_fix(1, one, False, False) for one in diagnosis.fixes[:1]]
@@ -156,8 +161,9 @@ def _proposing(diagnosis: Diagnosis) -> str:
     return "says" if diagnosis.contradictions else "try"
 
 
-def _versus(evidence: Evidence) -> str:
-    return evidence.text.removeprefix("To tell it from ")
+def _versus(evidence: Sequence[Evidence], decided: str) -> list[str]:
+    texts = [one.text.removeprefix("To tell it from ") for one in evidence]
+    return [text for text in texts if text.partition(": ")[2] not in decided or not decided]
 
 
 def _contradiction(item: Contradiction, full: bool) -> str:
@@ -234,8 +240,9 @@ def _footer(answer: Answer, full: bool) -> list[str]:
         lines.append(f"Read on: ssl-doctor explain {PurePath(answer.passages[0].source).stem}")
     unknown = [check for check in answer.unchecked if check.state == "unknown"]
     if answer.verdict is not None and unknown:
-        lines.append(f"{len(unknown)} checks lack numbers or names: --json lists them")
-    return [dim(line) for line in lines]
+        checks = "1 check lacks" if len(unknown) == 1 else f"{len(unknown)} checks lack"
+        lines.append(f"{checks} numbers or names: --json lists them")
+    return [dim(part) for line in lines for part in wrapped(line, 0)]
 
 
 def _left_out(answer: Answer) -> list[str]:
