@@ -93,8 +93,8 @@ def _closest(text: str, asked: frozenset[str]) -> str:
     sentences = _SENTENCE_END.split(text)
     quote = max(sentences, key=lambda one: len(asked & set(tokenize(one))))
     if len(quote) > MAX_QUOTE:
-        quote = quote[: MAX_QUOTE - 4].rsplit(" ", 1)[0] + " ..."
-    return quote
+        return quote[: MAX_QUOTE - 4].rsplit(" ", 1)[0] + " ..."
+    return quote.rstrip(".;")
 
 
 def _ended(sentence: str) -> str:

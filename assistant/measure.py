@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from assistant.answer import Diagnosis, Measurement
+from kb.closed_forms import form
 from kb.run import CONFIG_NAMES, Run
 from kb.signature import parse
 from kb.vocabulary import vocabulary
@@ -113,9 +114,17 @@ def _comparisons(diagnosis: Diagnosis) -> dict[str, str]:
         sides = [_metrics_of(side) for side in (compare.left, *compare.comparators)]
         metrics = set[str]().union(*sides)
         if len(metrics) == 1 and not set.intersection(*sides):
-            text = _REDUCER.sub("", ast.unparse(compare)).replace("__", "/")
-            found.setdefault(metrics.pop(), _SAME.sub(r"\1", text))
+            text = _plain(ast.unparse(compare))
+            if len(re.findall(r"[a-z]\w*", text)) == len(set(re.findall(r"[a-z]\w*", text))):
+                found.setdefault(metrics.pop(), text)
     return found
+
+
+def _plain(comparison: str) -> str:
+    """Return a comparison without reducers, closed forms as their formulas."""
+    text = _SAME.sub(r"\1", _REDUCER.sub("", comparison))
+    text = _FORM.sub(lambda match: form(match["name"], match["quantity"]).formula, text)
+    return text.replace("__", "/")
 
 
 def _metrics_of(node: ast.expr) -> set[str]:
@@ -139,6 +148,7 @@ def _compared(node: ast.expr) -> Iterator[ast.Compare]:
 
 
 _REDUCER = re.compile(r"(?<=\w)\.(?:first|last|min|max|mean|level|start)\b")
+_FORM = re.compile(r"(?P<quantity>chance|collapse|floor|start)\((?P<name>[\w.]+)\)")
 _SAME = re.compile(r"(?:min|max)\(([\w/]+), \1\)")
 _TREND = re.compile(r"\.(?:slope|drift|noise|nonfinite|n)\b")
 """Reducers that a person cannot read off a plot at a glance."""

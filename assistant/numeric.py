@@ -24,6 +24,9 @@ _PLATEAU = 1e-3
 _LOG_EXCERPT = 8
 """From so many loss values on, words are a pasted log: enough for a median of its last quarter."""
 
+OUTDONE = 0.1
+"""What is left of a guess when another formula gives the same value without guessing."""
+
 _QUANTITY = {
     "chance": "chance value",
     "collapse": "collapse value",
@@ -60,9 +63,11 @@ def readings(
     found: dict[str, list[Reading]] = {}
     for shown, value, tolerance in _values(understood, run):
         explained = explain_value(value, tolerance, known, queried=queried)
+        surely = any(one.claim == "matched" for one in explained)
         for place, one in enumerate(explained):
             rivals = _rivals(one, explained)
-            reading = Reading(shown, one, rivals, len(explained) - 1, _strength(one, place))
+            strength = _strength(one, place) * (OUTDONE if surely and one.claim != "matched" else 1)
+            reading = Reading(shown, one, rivals, len(explained) - 1, strength)
             # One value may be two quantities, as chance and collapse of NT-Xent are.
             for form in (one.form, *one.also):
                 for entry_id in claims.get((form.quantity, form.name), ()):

@@ -71,7 +71,8 @@ _ABSENT = re.compile(
 def understand(text: str) -> Understood:
     """Read `text`; never raises. Control characters are dropped and long text is cut."""
     written = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()  # no lone surrogates
-    cleaned = " ".join(strip_controls(written.replace("\n", " ; ")).split())
+    lines = [line for line in strip_controls(written).split("\n") if line.strip()]
+    cleaned = " ".join(" ; ".join(lines).split())
     absent = tuple(match["what"].lower() for match in _ABSENT.finditer(cleaned))
     positive = " ".join(_ABSENT.sub(" ", cleaned).split())
     directions = _directions(positive)

@@ -13,7 +13,7 @@ WIDTH = 80
 
 INDENT = 3
 LABEL = 6
-_JOINT = "\u00a0"
+_JOINT = "\ue000"
 
 
 def wrapped(text: str, indent: int, first: str = "") -> list[str]:
@@ -31,7 +31,7 @@ def wrapped(text: str, indent: int, first: str = "") -> list[str]:
         break_long_words=True,
         break_on_hyphens=False,
     )
-    return [line.replace(_JOINT, " ") for line in lines] or [head.rstrip()]
+    return [line.replace(_JOINT, " ").rstrip() for line in lines] or [head.rstrip()]
 
 
 def unbroken(text: str) -> str:

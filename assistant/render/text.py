@@ -14,7 +14,7 @@ from kb.plain_text import plain
 
 BRIEF_FIXES = 3
 BRIEF_EVIDENCE = 3
-SHOWN = 0.02
+SHOWN = 0.05
 """Least confidence of a diagnosis after the first shown without --full."""
 
 OPENING = 430
@@ -149,7 +149,8 @@ def _brief(number: int, diagnosis: Diagnosis, first: str, decided: str) -> list[
 def _heading(number: int, diagnosis: Diagnosis) -> list[str]:
     entry = diagnosis.entry
     owner = "yours" if diagnosis.owner == "user" else entry.status
-    where = f"{entry.id} · {owner} · {diagnosis.confidence:.0%} likely"
+    share = f"{diagnosis.confidence:.0%}" if diagnosis.confidence >= 0.005 else "under 1%"
+    where = f"{entry.id} · {owner} · {share} likely"
     return [
         *(bold(line) for line in wrapped(entry.title, 3, f"{number}")),
         *(dim(line) for line in wrapped(where, 3, "   ")),

@@ -108,6 +108,12 @@ def test_a_run_with_words_is_sick_and_shows_its_numbers() -> None:
     assert "0.0001" in metric.text
 
 
+def test_a_number_explained_by_its_formula_is_not_said_again_by_the_signature() -> None:
+    first = assistant.query("loss stuck", run=SICK).diagnoses[0]
+    assert first.entry.id == CHANCE
+    assert [one.text for one in first.evidence if "near(" in one.text] == []
+
+
 def test_diagnose_judges_a_run_without_words() -> None:
     answer = assistant.diagnose(SICK)
     assert answer.verdict == "sick"

@@ -121,6 +121,11 @@ def test_a_candidate_is_weaker_than_a_match() -> None:
     assert readings("loss stuck at 4.14, batch size 32")[CHANCE][0].strength == 1
 
 
+def test_a_guess_hardly_counts_where_another_formula_needs_none() -> None:
+    found = readings("clip loss 6.93 with batch size 1024")
+    assert max(one.strength for one in found.get(CHANCE, [])) < 0.05
+
+
 def test_a_pasted_log_counts_by_its_plateau_and_not_by_what_it_passed() -> None:
     falling = "\n".join(f"epoch {n} loss {4.9 - 0.02 * n:.4f}" for n in range(80))
     assert CHANCE not in readings(falling + "\nbatch size 32")

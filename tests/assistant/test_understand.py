@@ -222,6 +222,10 @@ def test_controls_and_escapes_are_dropped() -> None:
     assert understand("loss\x1b[31m stuck\x07\x9b2J at\u202e 4.14").text == "loss stuck at 4.14"
 
 
+def test_lines_are_kept_apart_and_blank_ones_do_not_count() -> None:
+    assert understand("\nloss stuck\n\nat 4.14\n").text == "loss stuck ; at 4.14"
+
+
 def test_lone_surrogates_become_text_that_can_be_printed() -> None:
     assert understand("loss \udcff stuck").text.encode("utf-8")
 
