@@ -48,7 +48,8 @@ def _answer(text: str, run: Run | None, k: int, notify: Notify) -> Answer:
     found = search(knowledge, understood, clues.names())
     ranked = rank.rank(knowledge, understood, found, clues)
     fired = any(one.verdict.state == "fired" for one in judged.values())
-    probability = _probability(understood, found, fired, bool(text.strip()))
+    sure = fired or any(one.strength >= 1 for ones in numbers.values() for one in ones)
+    probability = _probability(understood, found, sure, bool(text.strip()))
     hits = passages.loose_hits(knowledge, found, understood.methods) if text.strip() else ()
     fitting = probability >= ranker().threshold
     answered = passages.answers(hits, understood.methods)
@@ -77,9 +78,9 @@ def _answer(text: str, run: Run | None, k: int, notify: Notify) -> Answer:
     )
 
 
-def _probability(understood: Understood, found: Found, fired: bool, words: bool) -> float:
-    if fired:
-        return 1.0  # the run's own numbers show a fault, whatever the words are about
+def _probability(understood: Understood, found: Found, sure: bool, words: bool) -> float:
+    if sure:
+        return 1.0  # the numbers themselves show it, whatever the words are about
     if not words:
         return 0.0
     return fits.probability(ranker(), understood, found.vector, found.matched.values)

@@ -21,10 +21,12 @@ METHOD_AGREES = 0.4
 METHOD_CONTRADICTS = -1.0
 NUMBER_MATCHED = 2.5
 NUMBER_CANDIDATE = 2.0
-RUN_SHOWS = 4.0
+RUN_SHOWS = 6.0
 RUN_EXCLUDES = -3.0
+WORDS_BESIDE_A_RUN = 0.4
 """Added to the logit of an entry. A choice: one strong clue in numbers outweighs the words, a
-method alone does not; likelihoods measured on runs will take their place."""
+method alone does not; once a run shows a fault the words, at two fifths of their weight, order
+what it shows and cannot bury it. Likelihoods measured on runs will take their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ def rank(
     methods = {entry.id: entry.methods for entry in knowledge.bundled_entries}
     prior = np.array([ranker().prior_of(name) for name in names])
     logits = ranker().scale * (found.scores.astype(np.float64) + prior)
+    if not understood.text:
+        logits *= 0  # a run alone: nothing was said that could order anything
+    elif any(one.verdict.state == "fired" for one in clues.judged.values()):
+        logits *= WORDS_BESIDE_A_RUN
     for place, name in enumerate(names):
         logits[place] += method_clue(understood.methods, methods.get(name, ()))
         logits[place] += number_clue(clues.numbers.get(name, ()))

@@ -129,9 +129,6 @@ def test_a_run_overturns_the_words() -> None:
     assert ids(answer)[0] == "numerics/nan-hunting"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="rank.RUN_SHOWS is added to a logit that strong words can outweigh"
-)
 def test_what_the_run_shows_is_above_all_that_it_does_not_show() -> None:
     words = "the learning rate is too high and the loss spikes"
     answer = assistant.query(words, run={"loss": [4.2, float("nan")], "z_std": 0.09, "dim": 128})
@@ -164,9 +161,6 @@ def test_a_run_without_a_fault_is_undecided_and_says_what_was_missing() -> None:
     assert any(check.reason.startswith("missing: ") for check in answer.unchecked)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="engine._probability: a matched number in a run does not make words fit"
-)
 def test_vague_words_with_a_matched_number_fit() -> None:
     run = {"loss": 4.143, "batch_size": 32, "z_std": 0.08, "dim": 128}
     assert CHANCE in ids(assistant.query("stuck", run=run))
