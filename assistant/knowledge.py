@@ -129,12 +129,12 @@ class Knowledge:
         """Return all entries that ship with the package."""
         return tuple(self.bundled.entries())
 
-    @property
+    @cached_property
     def signed(self) -> tuple[Entry, ...]:
         """Return the bundled entries that have a signature."""
         return tuple(entry for entry in self.bundled_entries if entry.signature)
 
-    @property
+    @cached_property
     def user_documents(self) -> int:
         """Return how many documents of the user are ingested."""
         return len(self.user.documents()) if self.user else 0
