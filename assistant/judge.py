@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from assistant.answer import Check, Evidence
 from kb.run import Run
 from kb.signature import Clause, Verdict, evaluate, parse
+from kb.signature.reducers import REDUCERS
 from kb.types import Entry, Scalar
 
 MISSING = "missing: "
@@ -91,7 +92,7 @@ def _sentence(values: Iterable[tuple[str, Scalar]]) -> str:
     for name, value in values:
         metric, _, reducer = name.rpartition(".")
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-        if reducer in _REDUCED and "(" not in name:
+        if reducer in REDUCERS and "(" not in name:
             by_metric.setdefault(metric, {})[reducer] = shown
         else:
             said[f"{name} is {shown}"] = None
@@ -101,24 +102,10 @@ def _sentence(values: Iterable[tuple[str, Scalar]]) -> str:
             parts[f"{metric} is {next(iter(reduced.values()))}"] = None
         else:
             for reducer, shown in reduced.items():
-                parts[f"{_REDUCED[reducer].format(metric)} is {shown}"] = None
+                parts[f"{REDUCERS[reducer].said.format(metric)} is {shown}"] = None
     *most, final = [*parts, *said]
     return f"{', '.join(most)} and {final}" if most else final
 
 
-_VALUES = frozenset({"first", "last", "min", "max", "mean", "level", "start"})
-_REDUCED = {
-    "first": "the first {}",
-    "last": "the last {}",
-    "min": "the smallest {}",
-    "max": "the largest {}",
-    "mean": "the mean {}",
-    "level": "the recent {}",
-    "start": "the initial {}",
-    "slope": "the trend of {} in the second half",
-    "drift": "the trend of {}",
-    "noise": "the noise of {}",
-    "nonfinite": "the share of NaN or infinite values of {}",
-    "n": "the number of values of {}",
-}
-"""How each reducer of docs/signatures.md is said."""
+_VALUES = frozenset({"first", "last", "min", "max", "mean", "level", "start", "low", "high"})
+"""Reductions in the metric's own unit: where all agree, the series is that one number."""

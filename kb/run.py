@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +33,31 @@ CONFIG_NAMES: tuple[str, ...] = (
     "lambda_inv",
     "lambda_var",
     "lambda_cov",
+    "warmup_epochs",
+    "weight_decay",
+    "grad_clip",
+    "optimizer",
+    "teacher_temperature",
+    "stop_gradient",
+    "mask_ratio",
+    "dataset_size",
 )
 """The closed set of config names that signatures and fixes may use. `batch_size` counts
-images per process; `dim` is the projector's output width."""
+images per process; `dim` is the projector's output width; `stop_gradient` is 1 or 0;
+`dataset_size` counts training images; `grad_clip` is the norm, 0 for none."""
+
+FindingKind = Literal[
+    "step went back",
+    "step repeated",
+    "incomplete record",
+    "unreadable record",
+    "not finite",
+    "mixed clocks",
+    "several ranks",
+    "joined files",
+    "left out",
+    "method inferred",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +84,32 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """How a name in the log was read: its metric, or None with what it could mean.
+
+    `scale` turns logged values into the metric's unit. `chosen` is True when the user said so.
+    """
+
+    logged_as: str
+    metric: str | None
+    reason: str
+    candidates: tuple[str, ...] = ()
+    scale: float = 1.0
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about the log itself that a reader should know: a step that went back, a record
+    cut short. `where` is a file, `step` the step at which it happened."""
+
+    kind: FindingKind
+    text: str
+    where: str = ""
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The newest value of each metric and its age, for showing a run in one line."""
 
@@ -73,13 +122,22 @@ class Run:
     """Config and series under canonical vocabulary names.
 
     `unknown` holds logged names that the vocabulary does not know, or that it could not
-    resolve to one meaning, with their values kept; they have no direction.
+    resolve to one meaning, with their values kept; they have no direction. `settings` holds
+    every setting found, under its own dotted name; `config` only what has a name of
+    CONFIG_NAMES. `names` tells how each logged name was read, `updated` when the newest file
+    was written, in seconds since the epoch.
     """
 
     config: Mapping[str, Scalar] = field(default_factory=dict)
     series: Mapping[str, Series] = field(default_factory=dict)
     unknown: Mapping[str, Series] = field(default_factory=dict)
     source: str = ""
+    format: str = ""
+    files: tuple[str, ...] = ()
+    settings: Mapping[str, Scalar] = field(default_factory=dict)
+    names: tuple[Naming, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    updated: float | None = None
 
     def __iter__(self) -> Iterator[Series]:
         return iter(self.series.values())

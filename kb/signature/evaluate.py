@@ -12,7 +12,7 @@ from typing import Literal
 from kb.closed_forms import form
 from kb.run import CONFIG_NAMES, Run
 from kb.signature.parse import FORM_QUANTITIES, Signature
-from kb.signature.reducers import NEED_TREND, reduce_series
+from kb.signature.reducers import REDUCERS, reduce_series
 from kb.types import Scalar
 from kb.vocabulary import vocabulary
 
@@ -177,7 +177,7 @@ class _Walker:
         series = self.run.series.get(metric)
         value = None if series is None else reduce_series(series, node.attr)
         if value is None:
-            more = f" ({node.attr} needs more points)" if node.attr in NEED_TREND else ""
+            more = f" ({node.attr} needs more points)" if REDUCERS[node.attr].least else ""
             return _Missing(frozenset({metric + (more if series is not None else "")}))
         self.seen[f"{metric}.{node.attr}"] = value
         return value

@@ -1,63 +1,53 @@
-"""A series -> one number: level, trend and noise that a few outliers do not move."""
+"""A series -> one number: level, trend, noise and shape that a few outliers do not move."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from kb.run import FloatArray, Series
+from kb.signature import shape
+from kb.signature.robust import (
+    deviation,
+    finite,
+    head,
+    median,
+    size_of,
+    tail,
+    theil_sen,
+    without_trend,
+)
 
 MIN_FOR_TREND = 8
 """Values below which a trend or its noise is a guess; such reducers are then unknown."""
 
-MAX_POINTS = 96
-"""Points a pairwise slope is taken over; longer series are first reduced to block medians."""
+MIN_FOR_SHAPE = 16
+MIN_FOR_PERIOD = 32
 
 
-def _finite(values: FloatArray) -> FloatArray:
-    return values[np.isfinite(values)]
+@dataclass(frozen=True, slots=True)
+class Reducer:
+    """A reduction, how it is said, and how many finite values it needs at least."""
 
-
-def _tail(values: FloatArray, share: float) -> FloatArray:
-    finite = _finite(values)
-    return finite[-max(1, round(finite.size * share)) :]
-
-
-def _head(values: FloatArray, share: float) -> FloatArray:
-    finite = _finite(values)
-    return finite[: max(1, round(finite.size * share))]
-
-
-def _median(values: FloatArray) -> float:
-    return float(np.median(values)) if values.size else float("nan")
-
-
-def _theil_sen(values: FloatArray) -> float:
-    """Return the median pairwise slope per position of `values`, shape (n,), n >= 2."""
-    width = -(-values.size // MAX_POINTS)
-    # Blocks of equal width; what does not fill one is left out at the old end.
-    points = np.median(values[values.size % width :].reshape(-1, width), axis=1)
-    left, right = np.triu_indices(points.size, 1)
-    return float(np.median((points[right] - points[left]) / (right - left))) / width
+    reduce: Callable[[Series], float]
+    said: str
+    least: int = 0
 
 
 def _relative_trend(values: FloatArray) -> float:
-    if values.size < MIN_FOR_TREND:
-        return float("nan")
-    # Where the median happens to be 0, the typical size of a value stands in for it.
-    size = max(abs(_median(values)), _median(np.abs(values)) * 1e-6, 1e-12)
-    return _theil_sen(values) * (values.size - 1) / size
+    return theil_sen(values) * (values.size - 1) / size_of(values)
 
 
 def _noise(values: FloatArray) -> float:
-    tail = _tail(values, 0.5)
-    if tail.size < MIN_FOR_TREND:
-        return float("nan")
-    trend = _theil_sen(tail) * np.arange(tail.size)
-    residual = tail - trend
-    # 1.4826 makes the median absolute deviation a standard deviation for Gaussian noise.
-    return 1.4826 * float(np.median(np.abs(residual - np.median(residual))))
+    return deviation(without_trend(tail(values, 0.5)))
+
+
+def _trend(values: FloatArray) -> float:
+    late = tail(values, 0.5)
+    noise = max(deviation(without_trend(late)), 1e-9 * size_of(late))
+    return theil_sen(late) * (late.size - 1) / noise
 
 
 def _last(values: FloatArray) -> float:
@@ -66,39 +56,85 @@ def _last(values: FloatArray) -> float:
 
 def _pick(function: Callable[[FloatArray], np.float64]) -> Callable[[FloatArray], float]:
     def reduce(values: FloatArray) -> float:
-        finite = _finite(values)
-        return float(function(finite)) if finite.size else float("nan")
+        held = finite(values)
+        return float(function(held)) if held.size else float("nan")
 
     return reduce
 
 
-REDUCERS: dict[str, Callable[[FloatArray], float]] = {
-    "first": _pick(lambda values: values[0]),
-    "last": _last,
-    "min": _pick(np.min),
-    "max": _pick(np.max),
-    "mean": _pick(np.mean),
-    "level": lambda values: _median(_tail(values, 0.25)),
-    "start": lambda values: _median(_head(values, 0.1)),
-    "slope": lambda values: _relative_trend(_tail(values, 0.5)),
-    "drift": lambda values: _relative_trend(_finite(values)),
-    "noise": _noise,
-    "nonfinite": lambda values: float(np.mean(~np.isfinite(values))) if values.size else 0.0,
-    "n": lambda values: float(values.size),
-}
+def _place(function: Callable[[FloatArray], np.intp]) -> Callable[[FloatArray], float]:
+    def reduce(values: FloatArray) -> float:
+        smooth = shape.smoothed(values)
+        return shape.position(int(function(smooth)), smooth.size)
 
-NEED_TREND = frozenset({"slope", "drift", "noise"})
+    return reduce
+
+
+def _of(function: Callable[[FloatArray], float], said: str, least: int = 0) -> Reducer:
+    return Reducer(lambda series: function(series.values), said, least)
+
+
+_TWICE = 2 * MIN_FOR_TREND
+
+REDUCERS: dict[str, Reducer] = {
+    "first": _of(_pick(lambda values: values[0]), "the first {}"),
+    "last": _of(_last, "the last {}"),
+    "min": _of(_pick(np.min), "the smallest {}"),
+    "max": _of(_pick(np.max), "the largest {}"),
+    "mean": _of(_pick(np.mean), "the mean {}"),
+    "level": _of(lambda values: median(tail(values, 0.25)), "the recent {}"),
+    "start": _of(lambda values: median(head(values, 0.1)), "the initial {}"),
+    "low": _of(_pick(lambda v: np.min(shape.smoothed(v))), "the lowest stretch of {}"),
+    "high": _of(_pick(lambda v: np.max(shape.smoothed(v))), "the highest stretch of {}"),
+    "low_at": _of(_place(np.argmin), "the place of the lowest stretch of {} in the run", 3),
+    "high_at": _of(_place(np.argmax), "the place of the highest stretch of {} in the run", 3),
+    "slope": _of(
+        lambda values: _relative_trend(tail(values, 0.5)),
+        "the trend of {} in the second half",
+        _TWICE,
+    ),
+    "drift": _of(lambda values: _relative_trend(finite(values)), "the trend of {}", MIN_FOR_TREND),
+    "trend": _of(_trend, "the trend of {} in the second half over its noise", _TWICE),
+    "noise": _of(_noise, "the noise of {}", _TWICE),
+    "swing": _of(shape.swing, "the relative swing of {}", _TWICE),
+    "spikes": _of(shape.spikes, "the share of spikes in {}", MIN_FOR_SHAPE),
+    "period": _of(lambda values: shape.period(values).length, "the period of {}", MIN_FOR_PERIOD),
+    "periodicity": _of(
+        lambda values: shape.period(values).strength, "the periodicity of {}", MIN_FOR_PERIOD
+    ),
+    "jump_up": Reducer(
+        lambda series: shape.jump(series, "up").size, "the jump upwards of {}", MIN_FOR_SHAPE
+    ),
+    "jump_up_step": Reducer(
+        lambda series: shape.jump(series, "up").step, "the step where {} jumped up", MIN_FOR_SHAPE
+    ),
+    "jump_down": Reducer(
+        lambda series: shape.jump(series, "down").size, "the jump downwards of {}", MIN_FOR_SHAPE
+    ),
+    "jump_down_step": Reducer(
+        lambda series: shape.jump(series, "down").step,
+        "the step where {} jumped down",
+        MIN_FOR_SHAPE,
+    ),
+    "backtrack": Reducer(
+        lambda series: shape.backtrack(series.steps)[0], "the steps by which {} went back"
+    ),
+    "backtrack_step": Reducer(
+        lambda series: shape.backtrack(series.steps)[1], "the step to which {} went back"
+    ),
+    "nonfinite": _of(
+        lambda values: float(np.mean(~np.isfinite(values))) if values.size else 0.0,
+        "the share of NaN or infinite values of {}",
+    ),
+    "n": _of(lambda values: float(values.size), "the number of values of {}"),
+}
 
 
 def reduce_series(series: Series, reducer: str) -> float | None:
     """Return the reduced value, or None when the series is too short for this reducer."""
-    if len(series) == 0 or (reducer in NEED_TREND and _too_short(series, reducer)):
+    one = REDUCERS[reducer]
+    if len(series) == 0 or int(np.isfinite(series.values).sum()) < one.least:
         return None
     # Values near the largest float overflow in differences; the result is then infinite or NaN.
     with np.errstate(all="ignore"):
-        return REDUCERS[reducer](series.values)
-
-
-def _too_short(series: Series, reducer: str) -> bool:
-    finite = _finite(series.values).size
-    return finite < (MIN_FOR_TREND if reducer == "drift" else 2 * MIN_FOR_TREND)
+        return one.reduce(series)

@@ -19,7 +19,8 @@ from kb.catalogue import Catalogue
 from kb.run import CONFIG_NAMES, Run, Series, Snapshot
 from kb.signature import Clause, Signature, evaluate, evaluate_value, parse
 from kb.signature.evaluate import State
-from kb.signature.reducers import MAX_POINTS, REDUCERS, reduce_series
+from kb.signature.reducers import REDUCERS, reduce_series
+from kb.signature.robust import MAX_POINTS
 from kb.types import Scalar
 from kb.vocabulary import vocabulary
 
