@@ -76,7 +76,7 @@ class Column:
         self.keep *= 2
 
     def extend(self, steps: IntArray, values: FloatArray) -> None:
-            """Append many values at once, both of shape (n,), to a column that is not thinned."""
+        """Append many values at once, both of shape (n,), to a column that is not thinned."""
         self.steps.frombytes(np.ascontiguousarray(steps, dtype=np.int64).tobytes())
         self.values.frombytes(np.ascontiguousarray(values, dtype=np.float64).tobytes())
 
