@@ -135,6 +135,7 @@ class _Builder:
             aliases=head.texts("aliases"),
             signature=" ".join(signature.split()) if signature else None,
             metrics=head.texts("metrics"),
+            leads_to=head.texts("leads_to"),
             corrects=corrections_of(head),
             symptoms=tuple(plain(block.markdown[2:]) for block in self.items("Symptoms")),
             causes=tuple(plain(block.markdown) for block in why.paragraphs()) if why else (),

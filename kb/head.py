@@ -25,6 +25,7 @@ FIELDS: tuple[str, ...] = (
     "fixes",
     "references",
 )
+OPTIONAL_FIELDS: tuple[str, ...] = ("leads_to",)
 FIX_FIELDS: tuple[str, ...] = ("id", "title", "change", "unless", "cost")
 MAX_TITLE = 90
 """Characters of a title that still fit one line of an 100-column terminal with its id."""
@@ -66,7 +67,7 @@ class Head:
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list-of-text field, empty when it is absent."""
-        value = self.values.get(key)
+        value = self.values.get(key, [] if key in OPTIONAL_FIELDS else None)
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(item.strip() for item in value)
         self.report(key, f"{key}: found {value!r}, expected a list of text")
@@ -91,8 +92,8 @@ def read_head(text: str, path: str) -> Head:
         return Head(path, body_start=end + 2, problems=[problem])
     head = Head(path, {str(k): v for k, v in values.items()}, marks, end + 2)
     for key in head.values:
-        if key not in FIELDS:
-            head.report(key, f'unknown field "{key}"{nearest(key, FIELDS)}')
+        if key not in (*FIELDS, *OPTIONAL_FIELDS):
+            head.report(key, f'unknown field "{key}"{nearest(key, (*FIELDS, *OPTIONAL_FIELDS))}')
     for key in FIELDS:
         if key not in head.values:
             head.problems.append(Problem(path, 2, f'field "{key}" is missing'))

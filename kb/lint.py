@@ -116,6 +116,10 @@ class _Linter:
             if name not in methods:
                 message = f'methods: unknown "{name}"{nearest(name, methods)}'
                 self.report(f"methods.{number}", message)
+        for number, name in enumerate(self.entry.leads_to):
+            if name not in topics() or name == self.entry.id:
+                message = f'leads_to: no other topic "{name}"{nearest(name, topics())}'
+                self.report(f"leads_to.{number}", message)
         if not self.entry.methods:
             self.report("methods", "methods: found none, expected at least one, or [any]")
         if not self.entry.symptoms:

@@ -30,7 +30,9 @@ def dump(value: object) -> str:
 
 def entry_record(entry: Entry) -> dict[str, Any]:
     """Return an entry as JSON values."""
-    return {
+    # Left out when empty, so that what older versions stored keeps its digest.
+    leads_to = {"leads_to": list(entry.leads_to)} if entry.leads_to else {}
+    return leads_to | {
         "id": entry.id,
         "title": entry.title,
         "family": entry.family,
@@ -64,6 +66,7 @@ def load_entry(text: str) -> Entry:
     record["fixes"] = tuple(Fix(*one) for one in record["fixes"])
     record["tell_apart"] = tuple(Neighbour(*one) for one in record["tell_apart"])
     record["span"] = LineSpan(*record["span"])
+    record["leads_to"] = tuple(record.get("leads_to", ()))
     return Entry(**record)
 
 

@@ -125,7 +125,11 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One failure: how it shows, why it happens, what to try and in which order."""
+    """One failure: how it shows, why it happens, what to try and in which order.
+
+    `leads_to` names entries that are consequences of this one: a frozen target network leads
+    to a collapse.
+    """
 
     id: str
     title: str
@@ -136,6 +140,7 @@ class Entry:
     aliases: tuple[str, ...] = ()
     signature: str | None = None
     metrics: tuple[str, ...] = ()
+    leads_to: tuple[str, ...] = ()
     corrects: tuple[Correction, ...] = ()
     symptoms: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()

@@ -61,6 +61,7 @@ ENTRY = st.builds(
     tuples(NAME),
     st.one_of(st.none(), TEXT),
     tuples(TEXT),
+    tuples(NAME),
     st.lists(st.builds(Correction, TEXT, TEXT), max_size=2).map(tuple),
     tuples(TEXT),
     tuples(TEXT),
