@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from kb import safe_yaml
 from kb.errors import InputUnreadable, nearest
 from kb.problems import Problem
@@ -113,7 +115,10 @@ def _traces(
 
 
 def _trace(item: object, line: int) -> Trace | None:
-    if not isinstance(item, dict) or set(item) - {"name", "config", "metrics"}:
+    if not isinstance(item, dict) or set(item) - {"name", "config", "metrics", "steps"}:
+        return None
+    steps = item.get("steps")
+    if steps is not None and not _whole_numbers(steps):
         return None
     config, metrics = item.get("config") or {}, item.get("metrics") or {}
     if not isinstance(config, dict) or not isinstance(metrics, dict) or not item.get("name"):
@@ -130,10 +135,24 @@ def _trace(item: object, line: int) -> Trace | None:
         if not all(type(value) in (int, float) for value in values):
             return None
         try:
-            series[str(key)] = Series.from_values(str(key), values)
+            series[str(key)] = _stepped(Series.from_values(str(key), values), steps)
         except OverflowError:
             return None
     return Trace(str(item["name"]), Run(settings, series), line)
+
+
+def _whole_numbers(steps: object) -> bool:
+    return isinstance(steps, list) and all(
+        type(step) is int and abs(step) < 2**62 for step in steps
+    )
+
+
+def _stepped(series: Series, steps: list[int] | None) -> Series:
+    """Return the series at the steps of its trace; one of another length keeps 0, 1, 2 ..."""
+    if steps is None or len(steps) != len(series):
+        return series
+    clock = np.array(steps, dtype=np.int64)
+    return Series(series.metric, series.values, clock, series.logged_as)
 
 
 def _list(

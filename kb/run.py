@@ -142,6 +142,31 @@ class Run:
     def __iter__(self) -> Iterator[Series]:
         return iter(self.series.values())
 
+    def to_dict(self) -> dict[str, object]:
+        """Return what was read and how it was named, as plain JSON types, without the values."""
+        last = self.snapshot()
+        return {
+            "source": self.source,
+            "format": self.format,
+            "files": list(self.files),
+            "updated": self.updated,
+            "config": dict(self.config),
+            "metrics": {
+                name: {
+                    "logged_as": one.logged_as,
+                    "n": len(one),
+                    "last": _json(last.values.get(name)),
+                    "last_step": last.steps.get(name),
+                }
+                for name, one in self.series.items()
+            },
+            "not_used": {one.logged_as: one.reason for one in self.names if one.metric is None},
+            "findings": [
+                {"kind": one.kind, "text": one.text, "where": one.where, "step": one.step}
+                for one in self.findings
+            ],
+        }
+
     def snapshot(self) -> Snapshot:
         """Return the last value and step of every series that has one."""
         held = {name: one for name, one in self.series.items() if len(one)}
@@ -149,3 +174,8 @@ class Run:
             {name: float(one.values[-1]) for name, one in held.items()},
             {name: int(one.steps[-1]) for name, one in held.items()},
         )
+
+
+def _json(value: float | None) -> float | str | None:
+    """Return a number as JSON can hold it: NaN and infinity become text."""
+    return value if value is None or np.isfinite(value) else str(value)

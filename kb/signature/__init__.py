@@ -3,12 +3,13 @@
 The reference is docs/signatures.md. Nothing is ever executed as Python.
 """
 
-from kb.signature.evaluate import Clause, Verdict, evaluate, evaluate_value
+from kb.signature.evaluate import Clause, Reductions, Verdict, evaluate, evaluate_value
 from kb.signature.parse import Kind, Signature, SignatureError, parse
 
 __all__ = [
     "Clause",
     "Kind",
+    "Reductions",
     "Signature",
     "SignatureError",
     "Verdict",

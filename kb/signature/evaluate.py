@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kb.closed_forms import form
-from kb.run import CONFIG_NAMES, Run
+from kb.run import CONFIG_NAMES, Run, Series
 from kb.signature.parse import FORM_QUANTITIES, Signature
 from kb.signature.reducers import REDUCERS, reduce_series
 from kb.types import Scalar
@@ -46,9 +46,27 @@ class _Missing:
 _Value = float | str | tuple[float | str, ...] | _Missing
 
 
-def evaluate(signature: Signature, run: Run) -> Verdict:
-    """Evaluate `signature` over `run`; never raises for any run."""
-    walker = _Walker(run)
+class Reductions:
+    """The reduced values of one run, each worked out once however many signatures use it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._held: dict[tuple[str, str], float | None] = {}
+
+    def of(self, series: Series, reducer: str) -> float | None:
+        """Return the reduced value of a series of the run, None when it is too short."""
+        key = (series.metric, reducer)
+        if key not in self._held:
+            self._held[key] = reduce_series(series, reducer)
+        return self._held[key]
+
+
+def evaluate(signature: Signature, run: Run, reductions: Reductions | None = None) -> Verdict:
+    """Evaluate `signature` over `run`; never raises for any run.
+
+    Whoever evaluates several signatures over one run passes the `reductions` of that run.
+    """
+    walker = _Walker(reductions or Reductions(run))
     state, missing = walker.truth(signature.tree)
     return Verdict(state, tuple(walker.clauses), tuple(sorted(missing)))
 
@@ -60,13 +78,14 @@ def evaluate_value(signature: Signature, run: Run) -> float | None:
     """
     if signature.kind != "number":
         return None
-    value = _Walker(run).number(signature.tree)
+    value = _Walker(Reductions(run)).number(signature.tree)
     return None if isinstance(value, _Missing) or not math.isfinite(value) else value
 
 
 class _Walker:
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, reductions: Reductions) -> None:
+        self.run = reductions.run
+        self.reduced = reductions.of
         self.clauses: list[Clause] = []
         self.seen: dict[str, Scalar] = {}
 
@@ -175,7 +194,7 @@ class _Walker:
         assert isinstance(node.value, ast.Name)
         metric = vocabulary().from_identifier(node.value.id) or node.value.id
         series = self.run.series.get(metric)
-        value = None if series is None else reduce_series(series, node.attr)
+        value = None if series is None else self.reduced(series, node.attr)
         if value is None:
             more = f" ({node.attr} needs more points)" if REDUCERS[node.attr].least else ""
             return _Missing(frozenset({metric + (more if series is not None else "")}))
@@ -197,6 +216,8 @@ class _Walker:
         return value
 
     def _defined(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Attribute):
+            return not isinstance(self._metric(node), _Missing)
         name = ast.unparse(node)
         if name in CONFIG_NAMES:
             return name in self.run.config

@@ -245,6 +245,9 @@ class _Checker:
             raise SignatureError(str(error), column=_column(node)) from error
 
     def _defined(self, node: ast.expr) -> None:
+        if isinstance(node, ast.Attribute):
+            self._metric(node)
+            return
         name = _dotted(node)
         if name in CONFIG_NAMES:
             self.config.add(name)

@@ -88,6 +88,7 @@ REDUCERS: dict[str, Reducer] = {
     "high": _of(_pick(lambda v: np.max(shape.smoothed(v))), "the highest stretch of {}"),
     "low_at": _of(_place(np.argmin), "the place of the lowest stretch of {} in the run", 3),
     "high_at": _of(_place(np.argmax), "the place of the highest stretch of {} in the run", 3),
+    "rebound": _of(shape.rebound, "the rise after a fall of {}", 3),
     "slope": _of(
         lambda values: _relative_trend(tail(values, 0.5)),
         "the trend of {} in the second half",

@@ -88,6 +88,18 @@ def smoothed(values: FloatArray) -> FloatArray:
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(points, width), axis=1))
 
 
+def rebound(values: FloatArray) -> float:
+    """Return the largest rise that undoes an earlier fall, relative to the largest value.
+
+    0 for a series that rises once and falls once, as a warm-up with its decay does; near 1 for
+    a schedule that starts again.
+    """
+    smooth = smoothed(values)
+    fallen = np.maximum.accumulate(smooth) - smooth
+    risen = np.maximum.accumulate(smooth[::-1])[::-1] - smooth
+    return float(np.minimum(fallen, risen).max()) / max(float(np.abs(smooth).max()), 1e-12)
+
+
 def position(place: int, count: int) -> float:
     """Return where an index lies in a series of `count` values, 0 at the start, 1 at the end."""
     return place / (count - 1) if count > 1 else 1.0
