@@ -127,13 +127,15 @@ class Answer:
     """The answer to a query, a run, or both.
 
     `fits` is False when nothing here fits; `diagnoses` is then empty and `nearest` names the
-    closest topics. `verdict` is None when no run was given.
+    closest topics. `verdict` is None when no run was given; `reasons` are the sentences behind
+    it, and say so where the run contradicts the words.
     """
 
     schema: int
     query: str
     fits: bool
     verdict: RunVerdict | None
+    reasons: tuple[str, ...]
     diagnoses: tuple[Diagnosis, ...]
     passages: tuple[Hit, ...]
     nearest: tuple[Topic, ...]

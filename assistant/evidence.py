@@ -52,6 +52,7 @@ def collect(
             for one in judge.evidence_of(judged)
             if not lines or not any("(" in name for name in one.values)
         ]
+    lines += _chain(candidate.entry_id, clues)
     words = _words(knowledge, understood, candidate)
     if words is not None:
         lines.append(words)
@@ -59,6 +60,21 @@ def collect(
         text = f"To tell it from {name}: {_ended(decided_by)}"
         lines.append(Evidence("text", text, {"neighbour": name}))
     return tuple(lines)
+
+
+def _chain(entry_id: str, clues: Clues) -> list[Evidence]:
+    """Return what this entry causes or follows from in this run."""
+    one = next((one for one in clues.weighed if one.entry_id == entry_id), None)
+    if one is None:
+        return []
+    if one.cause is not None:
+        text = f"It follows from {one.cause}, which the run shows as well."
+        return [Evidence("text", text, {"cause": one.cause})]
+    if one.consequences:
+        named = ", ".join(one.consequences)
+        text = f"It explains what else the run shows: {named}."
+        return [Evidence("text", text, {"consequences": named})]
+    return []
 
 
 def _words(knowledge: Knowledge, understood: Understood, candidate: Candidate) -> Evidence | None:

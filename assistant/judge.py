@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from assistant.answer import Check, Evidence
 from kb.run import Run
-from kb.signature import Clause, Verdict, evaluate, parse
+from kb.signature import Clause, Reductions, Verdict, evaluate, parse
 from kb.signature.reducers import REDUCERS
 from kb.types import Entry, Scalar
 
@@ -25,8 +25,9 @@ class Judged:
 
 def judge(entries: Iterable[Entry], run: Run) -> dict[str, Judged]:
     """Evaluate every signature of `entries` over `run`; entries without one are left out."""
+    reductions = Reductions(run)
     return {
-        entry.id: Judged(entry, evaluate(parse(entry.signature), run))
+        entry.id: Judged(entry, evaluate(parse(entry.signature), run, reductions))
         for entry in entries
         if entry.signature
     }

@@ -68,14 +68,15 @@ class Knowledge:
         return (self.bundled,) if self.user is None else (self.bundled, self.user)
 
     @cached_property
-    def _identity(self) -> str:
+    def encoder_identity(self) -> str:
+        """Return what names the configured encoder, without loading it."""
         from ingest.encode import encoder_identity
 
         return encoder_identity()
 
     def content(self) -> tuple[str, ...]:
         """Return what an index over the stores depends on, as hashes."""
-        return tuple(store.index_stamp(self._identity) for store in self.stores)
+        return tuple(store.index_stamp(self.encoder_identity) for store in self.stores)
 
     @cached_property
     def encoder(self) -> OnnxEncoder:

@@ -4,30 +4,107 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from assistant.answer import Diagnosis, Measurement
+from assistant.judge import Judged
+from assistant.posterior import Model
 from kb.closed_forms import form
-from kb.run import CONFIG_NAMES, Run
+from kb.run import CONFIG_NAMES, FloatArray, Run
 from kb.signature import parse
+from kb.types import Entry
 from kb.vocabulary import vocabulary
 
 LEADING = 3
+LEAST_BITS = 0.05
+"""Expected information below which a metric is not worth asking for."""
+
 _SETTINGS = frozenset({"loss", "epoch", "step", "wd", "ema_m", "teacher_temp", *CONFIG_NAMES})
 """What a person set rather than measured, and the loss, which they have."""
 
 
-def next_measurement(diagnoses: Sequence[Diagnosis], run: Run | None) -> Measurement | None:
+def next_measurement(
+    diagnoses: Sequence[Diagnosis],
+    run: Run | None,
+    judged: Mapping[str, Judged] | None = None,
+    model: Model | None = None,
+) -> Measurement | None:
     """Return the metric, not measured yet, that tells the first candidate from the others.
 
-    The reason says what each outcome means: as the entries tell each other apart, else from
-    their signatures. None when no metric decides.
+    With a run it is the one of largest expected information about which candidate it is, from
+    how often each signature fires under each. The reason says what each outcome means: as the
+    entries tell each other apart, else from their signatures. None when no metric decides.
     """
     leading = list(diagnoses[:LEADING])
+    measured = frozenset(run.series) if run else frozenset[str]()
+    if judged and model:
+        found = _informative(leading, judged, model) if leading else _widest(judged)
+        if found is not None:
+            return found
     if not leading:
         return None
-    measured = frozenset(run.series) if run else frozenset[str]()
     return _told_apart(leading, measured) or _shown_by(leading, measured)
+
+
+def _informative(
+    leading: Sequence[Diagnosis], judged: Mapping[str, Judged], model: Model
+) -> Measurement | None:
+    held = [one for one in leading if one.entry.id in model.signed]
+    weights = np.array([one.confidence for one in held])
+    if len(held) < 2 or weights.sum() <= 0:
+        return None
+    shares = weights / weights.sum()
+    best: dict[str, tuple[float, str]] = {}
+    for name, one in judged.items():
+        metric = _only_missing(one)
+        if metric is None or name not in model.signed:
+            continue
+        rates = np.array([model.rate(other.entry.id, name) for other in held])
+        information = _entropy(shares @ rates) - float(shares @ _entropies(rates))
+        if information > best.get(metric, (LEAST_BITS, ""))[0]:
+            best[metric] = (information, name)
+    if not best:
+        return None
+    metric = max(best, key=lambda name: best[name])
+    bits, name = best[metric]
+    compared = _comparisons(judged[name].entry).get(metric)
+    likely = max(held, key=lambda one: model.rate(one.entry.id, name)).entry.id
+    goes = f"; {compared} speaks for {likely}" if compared else f"; it decides {name}"
+    return Measurement(
+        metric,
+        f"it separates the leading candidates best, {bits:.2f} bits expected. Healthy is "
+        f"{vocabulary().metric(metric).healthy}{goes}.",
+    )
+
+
+def _widest(judged: Mapping[str, Judged]) -> Measurement | None:
+    """Return the metric whose absence leaves most checks open, where nothing was diagnosed."""
+    counts = Counter(metric for one in judged.values() if (metric := _only_missing(one)))
+    if not counts:
+        return None
+    metric, count = counts.most_common(1)[0]
+    healthy = vocabulary().metric(metric).healthy
+    return Measurement(metric, f"{count} more checks need only it. Healthy is {healthy}.")
+
+
+def _only_missing(judged: Judged) -> str | None:
+    """Return the one metric whose absence leaves this check open, if a person can log it."""
+    missing = judged.verdict.missing
+    if judged.verdict.state != "unknown" or len(missing) != 1:
+        return None
+    return missing[0] if missing[0] in vocabulary() and _wanted(missing[0]) else None
+
+
+def _entropies(rates: FloatArray) -> FloatArray:
+    inside = np.clip(rates, 1e-9, 1 - 1e-9)
+    return np.asarray(-(inside * np.log2(inside) + (1 - inside) * np.log2(1 - inside)))
+
+
+def _entropy(rate: float) -> float:
+    return float(_entropies(np.array([rate]))[0])
 
 
 def _told_apart(leading: Sequence[Diagnosis], measured: frozenset[str]) -> Measurement | None:
@@ -53,7 +130,7 @@ def _shown_by(leading: Sequence[Diagnosis], measured: frozenset[str]) -> Measure
     """Weigh metrics of signatures by confidence; an entry lists its telling metrics first."""
     weights: dict[str, float] = {}
     for diagnosis in leading:
-        comparisons = _comparisons(diagnosis)
+        comparisons = _comparisons(diagnosis.entry)
         for place, metric in enumerate(diagnosis.entry.metrics):
             if metric in comparisons and _wanted(metric) and metric not in measured:
                 weights[metric] = weights.get(metric, 0) + diagnosis.confidence / (1 + place)
@@ -63,7 +140,7 @@ def _shown_by(leading: Sequence[Diagnosis], measured: frozenset[str]) -> Measure
     shown = [
         f"{diagnosis.entry.id} goes with {compared}"
         for diagnosis in leading
-        if (compared := _comparisons(diagnosis).get(metric))
+        if (compared := _comparisons(diagnosis.entry).get(metric))
     ]
     return Measurement(
         metric, f"healthy is {vocabulary().metric(metric).healthy}. {'; '.join(shown)}."
@@ -105,12 +182,12 @@ def _wanted(metric: str) -> bool:
     return metric not in _SETTINGS
 
 
-def _comparisons(diagnosis: Diagnosis) -> dict[str, str]:
+def _comparisons(entry: Entry) -> dict[str, str]:
     """Return, for each metric, the first comparison about it alone: `z_std * sqrt(dim) < 0.5`."""
-    if not diagnosis.entry.signature:
+    if not entry.signature:
         return {}
     found: dict[str, str] = {}
-    for compare in _compared(parse(diagnosis.entry.signature).tree):
+    for compare in _compared(parse(entry.signature).tree):
         sides = [_metrics_of(side) for side in (compare.left, *compare.comparators)]
         metrics = set[str]().union(*sides)
         if len(metrics) == 1 and not set.intersection(*sides):
@@ -147,8 +224,10 @@ def _compared(node: ast.expr) -> Iterator[ast.Compare]:
         yield node
 
 
-_REDUCER = re.compile(r"(?<=\w)\.(?:first|last|min|max|mean|level|start)\b")
+_REDUCER = re.compile(r"(?<=\w)\.(?:first|last|min|max|mean|level|start|low|high)\b")
 _FORM = re.compile(r"(?P<quantity>chance|collapse|floor|start)\((?P<name>[\w.]+)\)")
 _SAME = re.compile(r"(?:min|max)\(([\w/]+), \1\)")
-_TREND = re.compile(r"\.(?:slope|drift|noise|nonfinite|n)\b")
+_TREND = re.compile(
+    r"\.(?:slope|drift|trend|noise|swing|spikes|period\w*|jump_\w+|rebound|backtrack\w*|\w+_at|nonfinite|n)\b"
+)
 """Reducers that a person cannot read off a plot at a glance."""

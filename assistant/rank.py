@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from assistant.features import ranker
 from assistant.judge import Judged
 from assistant.knowledge import Knowledge
 from assistant.numeric import Reading
+from assistant.posterior import Weighed
 from assistant.search import Found
 from assistant.understand import Understood
 from kb.method_names import kinds_of
@@ -21,12 +22,12 @@ METHOD_AGREES = 0.4
 METHOD_CONTRADICTS = -1.0
 NUMBER_MATCHED = 2.5
 NUMBER_CANDIDATE = 2.0
-RUN_SHOWS = 6.0
-RUN_EXCLUDES = -3.0
-WORDS_BESIDE_A_RUN = 0.4
 """Added to the logit of an entry. A choice: one strong clue in numbers outweighs the words, a
-method alone does not; once a run shows a fault the words, at two fifths of their weight, order
-what it shows and cannot bury it. Likelihoods measured on runs will take their place."""
+method alone does not."""
+
+WORDS_BESIDE_A_RUN = 0.4
+"""Weight of the words once a run shows a fault, a choice: they order what it shows and cannot
+bury it. People describe a symptom; the run was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Clues:
-    """What besides the words speaks for or against entries."""
+    """What besides the words speaks for or against entries.
+
+    `by_run` holds the log likelihood ratio of each signed entry against a healthy run.
+    """
 
     numbers: Mapping[str, Sequence[Reading]]
     judged: Mapping[str, Judged]
+    by_run: Mapping[str, float] = field(default_factory=dict)
+    weighed: Sequence[Weighed] = ()
 
     def names(self) -> tuple[str, ...]:
         """Return the entries that must be candidates whatever the words say."""
@@ -66,14 +72,12 @@ def rank(
     methods = {entry.id: entry.methods for entry in knowledge.bundled_entries}
     prior = np.array([ranker().prior_of(name) for name in names])
     logits = ranker().scale * (found.scores.astype(np.float64) + prior)
-    if not understood.text:
-        logits *= 0  # a run alone: nothing was said that could order anything
-    elif any(one.verdict.state == "fired" for one in clues.judged.values()):
+    if any(one.verdict.state == "fired" for one in clues.judged.values()):
         logits *= WORDS_BESIDE_A_RUN
     for place, name in enumerate(names):
         logits[place] += method_clue(understood.methods, methods.get(name, ()))
         logits[place] += number_clue(clues.numbers.get(name, ()))
-        logits[place] += _run(clues.judged.get(name))
+        logits[place] += clues.by_run.get(name, 0.0)
     shares = _softmax(logits)
     order = np.argsort(-logits, kind="stable")
     return [
@@ -102,12 +106,6 @@ def method_clue(asked: Sequence[str], methods: Sequence[str]) -> float:
 def number_clue(readings: Sequence[Reading]) -> float:
     best = max((one.strength for one in readings), default=0.0)
     return NUMBER_MATCHED if best >= 1 else NUMBER_CANDIDATE * best
-
-
-def _run(judged: Judged | None) -> float:
-    if judged is None:
-        return 0.0
-    return {"fired": RUN_SHOWS, "silent": RUN_EXCLUDES, "unknown": 0.0}[judged.verdict.state]
 
 
 def _softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from ingest.runs.setting_names import spellings, typed_name
 from kb.errors import UsageError, nearest
 from kb.run import CONFIG_NAMES, Run, Series
 from kb.types import Scalar
 from kb.vocabulary import vocabulary
 
 RunValue = Scalar | Sequence[float]
-RunInput = Run | Mapping[str, RunValue]
-
-_CONFIG_ALIASES: dict[str, str] = {
-    "bs": "batch_size",
-    "batch": "batch_size",
-    "tau": "temperature",
-    "learning_rate": "lr",
-    "sim_coeff": "lambda_inv",
-    "std_coeff": "lambda_var",
-    "cov_coeff": "lambda_cov",
-    "num_gpus": "world_size",
-    "n_gpus": "world_size",
-    "out_dim": "prototypes",
-    "nmb_prototypes": "prototypes",
-    "ema": "ema_momentum",
-    "momentum_teacher": "ema_momentum",
-}
+RunInput = Run | str | os.PathLike[str] | Mapping[str, RunValue]
 
 _SCALARS = (str, int, float, bool)
+_TEXTS = ("method", "precision", "optimizer")
 _POSITIVE = frozenset(
     "batch_size global_batch_size world_size accum_steps temperature dim hidden_dim queue_size "
     "prototypes classes epochs".split()
@@ -47,6 +34,10 @@ def as_run(run: RunInput | None) -> Run | None:
     """
     if run is None or isinstance(run, Run):
         return run
+    if isinstance(run, str | os.PathLike):
+        from ingest import open_run
+
+        return open_run(run)
     if not isinstance(run, Mapping):
         raise UsageError(
             f"run is a {type(run).__name__}, expected a mapping of names to values or a kb.run.Run",
@@ -55,13 +46,13 @@ def as_run(run: RunInput | None) -> Run | None:
     given = {str(name): _bare(value) for name, value in run.items() if value is not None}
     config: dict[str, Scalar] = {}
     for name, value in given.items():
-        setting = _config_name(name)
+        setting = typed_name(name)
         if setting is not None and isinstance(value, _SCALARS):
             config[setting] = _setting(setting, value)
     series: dict[str, Series] = {}
     unknown: dict[str, Series] = {}
     for name, value in given.items():
-        if _config_name(name) is not None and isinstance(value, _SCALARS):
+        if typed_name(name) is not None and isinstance(value, _SCALARS):
             continue
         one = _series(name, value)
         metric = vocabulary().resolve(name, method=_text(config.get("method"))).metric
@@ -70,6 +61,11 @@ def as_run(run: RunInput | None) -> Run | None:
         else:
             series[metric] = Series(metric, one.values, one.steps, name)
     return Run(config, series, unknown, "values given")
+
+
+def typed_settings(settings: Mapping[str, str]) -> dict[str, Scalar]:
+    """Return settings that were typed as text, numbers as numbers."""
+    return {name: _scalar(text) for name, text in settings.items()}
 
 
 def named_run(metrics: Mapping[str, str], settings: Mapping[str, str]) -> Run | None:
@@ -83,21 +79,21 @@ def named_run(metrics: Mapping[str, str], settings: Mapping[str, str]) -> Run | 
     config: dict[str, Scalar] = {}
     logged = dict(metrics)
     for name, text in settings.items():
-        setting = _config_name(name)
+        setting = typed_name(name)
         if setting is not None:
             config[setting] = _setting(setting, _scalar(text))
         elif vocabulary().resolve(name).metric is not None:
             logged.setdefault(name, text)
         else:
             raise UsageError(
-                f'unknown setting "{name}"{nearest(name, (*CONFIG_NAMES, *_CONFIG_ALIASES))}',
+                f'unknown setting "{name}"{nearest(name, spellings())}',
                 where="--set",
                 hint=f"known: {', '.join(CONFIG_NAMES)}",
             )
     series: dict[str, Series] = {}
     for name, text in logged.items():
         resolved = vocabulary().resolve(name, method=_text(config.get("method")))
-        setting = _config_name(name)
+        setting = typed_name(name)
         if resolved.metric is not None:
             series[resolved.metric] = _typed(resolved.metric, name, text)
         elif setting is not None:
@@ -123,14 +119,8 @@ def _typed(metric: str, name: str, text: str) -> Series:
     return Series(metric, given.values, given.steps, name)
 
 
-def _config_name(name: str) -> str | None:
-    lowered = name.strip().lower().replace("-", "_")
-    lowered = _CONFIG_ALIASES.get(lowered, lowered)
-    return lowered if lowered in CONFIG_NAMES else None
-
-
 def _setting(name: str, value: Scalar) -> Scalar:
-    if name in ("method", "precision"):
+    if name in _TEXTS:
         return str(value).lower()
     number = _scalar(value) if isinstance(value, str) else value
     if isinstance(number, str) or not math.isfinite(number):

@@ -12,7 +12,8 @@ def to_markdown(answer: Answer) -> str:
     """Return the whole answer; text from outside is escaped so that it stays text."""
     lines = [f"# {_escaped(answer.query)}" if answer.query else "# Run", ""]
     if answer.verdict is not None:
-        lines += [f"Run: **{answer.verdict}**", ""]
+        reasons = "".join(f"; {_escaped(reason)}" for reason in answer.reasons)
+        lines += [f"Run: **{answer.verdict}**{reasons}", ""]
     if not answer.fits:
         lines += ["Nothing in the knowledge base fits this well enough to say.", ""]
         lines += [f"- near: {_code(topic.id)}: {_escaped(topic.title)}" for topic in answer.nearest]

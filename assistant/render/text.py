@@ -64,21 +64,16 @@ def render(answer: Answer, *, full: bool = False) -> str:
 
 
 def _verdict(answer: Answer) -> list[str]:
-    fired = [check.entry_id for check in answer.checked if check.state == "fired"]
-    if fired:
-        text = f"Run: {answer.verdict}. Its numbers show {_listed(fired)}."
-    elif answer.checked:
-        checks = "check" if len(answer.checked) == 1 else f"{len(answer.checked)} checks"
-        text = f"Run: {answer.verdict}. Its numbers allow {checks}; none shows a fault."
-    else:
-        text = f"Run: {answer.verdict}. Its numbers are too few for any check."
+    """Return the verdict with its reasons, and what an undecided one lacks most."""
+    said = [f"Run: {answer.verdict}", *answer.reasons]
+    text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in said)
     missing = Counter(
         name
         for check in answer.unchecked
         if check.reason.startswith(MISSING)
         for name in check.reason.removeprefix(MISSING).split(", ")
     )
-    if missing and not fired:
+    if missing and answer.verdict == "undecided":
         text += f" Most missed: {_listed([name for name, _ in missing.most_common(3)])}."
     return [*(bold(line) for line in wrapped(text, 0)), ""]
 
@@ -117,7 +112,7 @@ def _shown(answer: Answer, full: bool) -> tuple[Diagnosis, ...]:
 
 def _diagnosis(number: int, diagnosis: Diagnosis, decided: str, full: bool) -> list[str]:
     evidence = diagnosis.evidence if full else diagnosis.evidence[:BRIEF_EVIDENCE]
-    fixes = diagnosis.fixes if full else diagnosis.fixes[:BRIEF_FIXES]
+    fixes = diagnosis.fixes if full else _proposed(diagnosis)[:BRIEF_FIXES]
     return [
         *_heading(number, diagnosis),
         *labelled("why", [one.text for one in evidence if "neighbour" not in one.values]),
@@ -141,7 +136,7 @@ def _brief(number: int, diagnosis: Diagnosis, first: str, decided: str) -> list[
         *labelled("vs", [] if numbers else _versus(versus, decided)),
         *labelled("but", [_contradiction(item, False) for item in diagnosis.contradictions[:1]]),
         *labelled(
-            _proposing(diagnosis), [_fix(1, one, False, False) for one in diagnosis.fixes[:1]]
+            _proposing(diagnosis), [_fix(1, one, False, False) for one in _proposed(diagnosis)[:1]]
         ),
     ]
 
@@ -155,6 +150,11 @@ def _heading(number: int, diagnosis: Diagnosis) -> list[str]:
         *(bold(line) for line in wrapped(entry.title, 3, f"{number}")),
         *(dim(line) for line in wrapped(where, 3, "   ")),
     ]
+
+
+def _proposed(diagnosis: Diagnosis) -> tuple[RankedFix, ...]:
+    """Return the fixes that the run does not have already."""
+    return tuple(fix for fix in diagnosis.fixes if not fix.already_applied)
 
 
 def _proposing(diagnosis: Diagnosis) -> str:
@@ -249,7 +249,8 @@ def _footer(answer: Answer, full: bool) -> list[str]:
 def _left_out(answer: Answer) -> list[str]:
     shown = _shown(answer, False)
     fixes = sum(len(one.fixes) for one in answer.diagnoses)
-    fixes -= min(BRIEF_FIXES, len(shown[0].fixes)) + sum(bool(one.fixes) for one in shown[1:])
+    fixes -= min(BRIEF_FIXES, len(_proposed(shown[0])))
+    fixes -= sum(bool(_proposed(one)) for one in shown[1:])
     parts = [f"{fixes} more {'fix' if fixes == 1 else 'fixes'}"] if fixes else []
     if unlikely := len(answer.diagnoses) - len(shown):
         parts.append(f"{unlikely} less likely {'cause' if unlikely == 1 else 'causes'}")

@@ -1,0 +1,134 @@
+"""`ssl-doctor diagnose`: one run judged in full, or many in a table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from assistant.answer import Answer
+from assistant.commands.options import json_option, notify, print_json
+from assistant.commands.run_options import named, naming_options, set_by_hand
+from assistant.exit_codes import ExitCode
+from assistant.many import Judgement
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@naming_options
+@click.option(
+    "-k",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 50),
+    help="How many diagnoses at most.",
+)
+@click.option("--all", "everything", is_flag=True, help="Judge every run found below PATH.")
+@click.option("--full", is_flag=True, help="All evidence and all fixes of every diagnosis.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
+@json_option
+def diagnose(
+    paths: tuple[Path, ...],
+    names: tuple[str, ...],
+    settings: tuple[str, ...],
+    k: int,
+    everything: bool,
+    full: bool,
+    as_markdown: bool,
+    as_json: bool,
+) -> int:
+    """Judge runs by their logs. PATH is a log, a run folder, or `-` for stdin.
+
+    One run is answered in full, several in a table.
+
+    \b
+    Examples:
+      ssl-doctor diagnose lightning_logs
+      ssl-doctor diagnose runs/*/
+      ssl-doctor diagnose train.log --map emb_spread=z_std --set batch_size=256
+    """
+    if everything:
+        from ingest import open_runs
+
+        paths = tuple(found.path for path in paths for found in open_runs(path))
+    if len(paths) == 1 and not everything:
+        return _one(paths[0], named(names), set_by_hand(settings), k, full, as_markdown, as_json)
+    return _many(paths, named(names), set_by_hand(settings), k, as_json)
+
+
+def _one(
+    path: Path,
+    names: dict[str, str],
+    settings: dict[str, str | int | float | bool],
+    k: int,
+    full: bool,
+    as_markdown: bool,
+    as_json: bool,
+) -> int:
+    from assistant.engine import diagnose as judge
+    from assistant.render.runs import header
+    from assistant.render.text import render
+    from ingest import open_run
+
+    run = open_run(path, names=names, settings=settings)
+    answer = judge(run, k, notify=notify)
+    if as_json:
+        print_json(answer.to_dict() | {"run": run.to_dict()})
+    elif as_markdown:
+        click.echo(answer.to_markdown())
+    else:
+        click.echo(f"{header(run)}\n\n{render(answer, full=full)}")
+    return code_of(answer)
+
+
+def _many(
+    paths: tuple[Path, ...],
+    names: dict[str, str],
+    settings: dict[str, str | int | float | bool],
+    k: int,
+    as_json: bool,
+) -> int:
+    from tqdm import tqdm
+
+    from assistant.many import judge_all
+    from assistant.render.runs import table
+
+    judged: list[Judgement] = []
+    with tqdm(total=len(paths), unit="run", disable=not sys.stderr.isatty(), leave=False) as bar:
+        for one in judge_all(
+            paths, k, names=names, settings=settings, on_done=lambda: bar.update(1)
+        ):
+            judged.append(one)
+    if as_json:
+        print_json({"schema": 1, "runs": [_plain(one) for one in judged]})
+    else:
+        click.echo(table(judged))
+        click.echo(_counted(judged), err=True)
+    return max((_code(one) for one in judged), default=ExitCode.DONE)
+
+
+def code_of(answer: Answer) -> ExitCode:
+    """Return the exit code for an answer about a run."""
+    if answer.verdict == "sick":
+        return ExitCode.SICK
+    return ExitCode.DONE if answer.verdict == "healthy" else ExitCode.UNDECIDED
+
+
+def _code(one: Judgement) -> ExitCode:
+    return ExitCode.UNREADABLE if one.answer is None else code_of(one.answer)
+
+
+def _plain(one: Judgement) -> dict[str, object]:
+    return {
+        "path": one.path,
+        "error": one.error or None,
+        "answer": one.answer.to_dict() if one.answer else None,
+    }
+
+
+def _counted(judged: list[Judgement]) -> str:
+    words = [one.answer.verdict or "undecided" if one.answer else "unread" for one in judged]
+    counts = {word: words.count(word) for word in ("sick", "undecided", "healthy", "unread")}
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{len(judged)} runs: {said}"

@@ -1,0 +1,63 @@
+"""Sick, healthy or undecided, and the sentences that say why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from assistant.answer import RunVerdict
+from assistant.health import health_of
+from assistant.judge import Judged
+from assistant.posterior import Weighed
+from kb.run import Run
+
+MAX_FINDINGS = 3
+
+
+def verdict_of(
+    run: Run | None, judged: Mapping[str, Judged], weighed: Sequence[Weighed]
+) -> tuple[RunVerdict | None, tuple[str, ...]]:
+    """Return the verdict on a run and its reasons; None for settings without a measurement."""
+    if run is None or not run.series:
+        return None, ()
+    fired = [name for name, one in judged.items() if one.verdict.state == "fired"]
+    if fired:
+        return "sick", _shown(fired, weighed)
+    health = health_of(run)
+    silent = sum(one.verdict.state == "silent" for one in judged.values())
+    checks = f"{silent} checks found nothing" if silent != 1 else "1 check found nothing"
+    if health.healthy:
+        return "healthy", (f"{checks}; {_listed(health.signs[:MAX_FINDINGS])}",)
+    signs = (f"for health: {_listed(health.signs[:MAX_FINDINGS])}",) if health.signs else ()
+    return "undecided", (
+        checks if silent else "too few numbers for any check",
+        *health.missing,
+        *signs,
+    )
+
+
+def overturned(worded: str | None, first: str | None, fired: Sequence[str]) -> tuple[str, ...]:
+    """Return the sentence that the run contradicts the words, where it does.
+
+    `worded` is what the words alone point to, `first` what came first with the run.
+    """
+    if worded is None or first is None or worded == first or first not in fired:
+        return ()
+    return (f"the words alone point to {worded}; the run's numbers show {first} instead",)
+
+
+def _shown(fired: Sequence[str], weighed: Sequence[Weighed]) -> tuple[str, ...]:
+    roots = [one for one in weighed if one.entry_id in fired and one.cause is None]
+    shown = [one.entry_id for one in roots[:MAX_FINDINGS]] or list(fired[:MAX_FINDINGS])
+    reasons = [f"its numbers show {_listed(shown)}"]
+    reasons += [
+        f"{_listed(one.consequences)} follow{'s' * (len(one.consequences) == 1)} "
+        f"from {one.entry_id}"
+        for one in roots
+        if one.consequences
+    ]
+    return tuple(reasons)
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
