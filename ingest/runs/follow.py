@@ -6,7 +6,7 @@ Memory stays flat: each metric keeps at most MOST values, evenly thinned over th
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,10 @@ MOST = 4096
 SILENT_AFTER = 600.0
 """Seconds without a new value after which a run counts as silent, where nothing else is said."""
 
+_SETTLED = 5.0
+"""Seconds without a new value before an error in the log counts as a crash: some are caught, and
+the run goes on."""
+
 _FINISHED = 0.98
 """Share of the configured epochs at which a silent run counts as finished: epochs are counted
 from 0 by some and from 1 by others."""
@@ -48,7 +52,8 @@ class Follower:
     """One run, read again at each `poll`. Raises as `open_run` does for wrong names or settings.
 
     The path may name a run that does not exist yet: the follower then waits for it. Once it has
-    a run it stays with it, also when a newer one starts beside it.
+    a run it stays with it, also when a newer one starts beside it. `clock` tells the time, in
+    seconds since the epoch.
     """
 
     def __init__(
@@ -58,13 +63,15 @@ class Follower:
         names: Mapping[str, str] | None = None,
         settings: Mapping[str, Scalar] | None = None,
         silent_after: float = SILENT_AFTER,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path
         self._names = names
         self._given = given_layer(settings or {})
         self._silent_after = silent_after
         self._located: Located | None = None
-        self._begun = time.time()
+        self._clock = clock
+        self._begun = clock()
         self._grown = self._begun
         self.run: Run | None = None
 
@@ -77,23 +84,23 @@ class Follower:
             return False
         try:
             grown = self._source.poll()
-        except InputUnreadable:
+        except (InputUnreadable, OSError):
             return False
         if not grown or not self._log.columns:
             return False
         if self.run is not None:
-            self._grown = time.time()
+            self._grown = self._clock()
         self.run = self._assembled()
         return True
 
     def life(self) -> Life:
         """Return whether the run is being written, has stopped, ended or crashed."""
-        now = time.time()
+        now = self._clock()
         if self._located is None or self.run is None:
             return Life("waiting", now - self._begun, "nothing to read yet")
         idle = now - self._grown
         ended = self._log.settings.get(STATE)
-        if ended == CRASHED:
+        if ended == CRASHED and idle >= min(_SETTLED, self._silent_after):
             return Life("crashed", idle, "the log ends with an error")
         if ended == FINISHED:
             return Life("finished", idle, "the logger noted its end")
@@ -106,14 +113,14 @@ class Follower:
     def _attach(self) -> bool:
         try:
             located = locate(self._path)
-        except InputUnreadable:
+            self._log = Log(located.logger, most=MOST)
+            self._source = located.open(self._log)
+            self._layers, self._findings = located.layers()
+        except (InputUnreadable, OSError):
             return False
         self._located = located
-        self._log = Log(located.logger, most=MOST)
-        self._source = located.open(self._log)
-        self._layers, self._findings = located.layers()
         # A run that ended long ago is not live because it was read just now.
-        self._grown = min(time.time(), located.updated)
+        self._grown = min(self._clock(), located.updated)
         return True
 
     def _assembled(self) -> Run:

@@ -31,66 +31,84 @@ _MAX_STEP = 2**62
 
 @dataclass(slots=True)
 class Column:
-    """One logged name. `keep` is the stride at which values are kept once there are many."""
+    """One logged name. `keep` is the stride at which values are kept once there are many.
+
+    Of each stride one value is kept: the first that is not finite, else the last.
+    """
 
     steps: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
     keep: int = 1
-    _skipped: int = 0
-    _odd: tuple[int, float] | None = None
+    _seen: int = 0
+    _best: tuple[int, float] | None = None
+    """How many values of the stride that is not complete were seen, and which would be kept."""
 
     def add(self, step: int, value: float, most: int) -> None:
-        """Append one value; beyond `most`, every second one is dropped and the stride doubles.
-
-        A value that is not finite is never dropped in favour of one that is.
-        """
-        if self.keep > 1 and not self._due(step, value):
-            return
-        if self._odd is not None:
-            step, value = self._odd
-            self._odd = None
+        """Append one value; once there are `most`, every second one is dropped."""
+        if self.keep > 1:
+            if self._best is None or math.isfinite(self._best[1]):
+                self._best = (step, value)
+            self._seen += 1
+            if self._seen < self.keep:
+                return
+            step, value = self._best
+            self._best, self._seen = None, 0
         self.steps.append(step)
         self.values.append(value)
         if len(self.values) >= most:
             self._halve()
 
-    def _due(self, step: int, value: float) -> bool:
-        self._skipped += 1
-        if self._odd is None and not math.isfinite(value):
-            self._odd = (step, value)
-        if self._skipped < self.keep:
-            return False
-        self._skipped = 0
-        return True
+    def extend(self, steps: IntArray, values: FloatArray, most: int) -> None:
+        """Append many values as `add` does one; both arrays have shape (n,)."""
+        done = min(-self._seen % self.keep, len(values))
+        self._add_each(steps[:done], values[:done], most)
+        while strides := min((len(values) - done) // self.keep, most - len(self.values)):
+            end = done + strides * self.keep
+            self._append(*_kept(steps[done:end], values[done:end], self.keep))
+            done = end
+            if len(self.values) >= most:
+                self._halve()
+        self._add_each(steps[done:], values[done:], most)
+
+    def _add_each(self, steps: IntArray, values: FloatArray, most: int) -> None:
+        for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+            self.add(step, value, most)
+
+    def _append(self, steps: IntArray, values: FloatArray) -> None:
+        self.steps.frombytes(np.ascontiguousarray(steps).tobytes())
+        self.values.frombytes(np.ascontiguousarray(values).tobytes())
 
     def _halve(self) -> None:
-        values = np.frombuffer(self.values, dtype=np.float64)
-        steps = np.frombuffer(self.steps, dtype=np.int64)
-        pairs = len(values) // 2
-        later = 2 * np.arange(pairs) + 1
-        chosen = np.where(np.isfinite(values[later - 1]), later, later - 1)
-        kept_steps, kept_values = steps[chosen].tobytes(), values[chosen].tobytes()
+        steps, values = _kept(np.array(self.steps), np.array(self.values), 2)
         self.steps, self.values = array("q"), array("d")
-        self.steps.frombytes(kept_steps)
-        self.values.frombytes(kept_values)
+        self._append(steps, values)
         self.keep *= 2
 
-    def extend(self, steps: IntArray, values: FloatArray) -> None:
-        """Append many values at once, both of shape (n,), to a column that is not thinned."""
-        self.steps.frombytes(np.ascontiguousarray(steps, dtype=np.int64).tobytes())
-        self.values.frombytes(np.ascontiguousarray(values, dtype=np.float64).tobytes())
-
     def arrays(self) -> tuple[IntArray, FloatArray]:
-        """Return copies of steps and values, each of shape (n,)."""
-        return np.array(self.steps, dtype=np.int64), np.array(self.values, dtype=np.float64)
+        """Return steps and values, each of shape (n,), up to the newest value or, where values
+        are left out, the one that stands for it."""
+        steps, values = np.array(self.steps, dtype=np.int64), np.array(self.values)
+        if self._best is not None:
+            steps, values = np.append(steps, self._best[0]), np.append(values, self._best[1])
+        return steps, values
+
+
+def _kept(steps: IntArray, values: FloatArray, stride: int) -> tuple[IntArray, FloatArray]:
+    """Return one of each `stride` values, see Column; `steps` and `values` are whole strides."""
+    if stride == 1:
+        return steps, values
+    odd = ~np.isfinite(values.reshape(-1, stride))
+    chosen = np.where(odd.any(axis=1), odd.argmax(axis=1), stride - 1)
+    at = chosen + np.arange(0, len(values), stride)
+    return steps[at], values[at]
 
 
 @dataclass(slots=True)
 class Log:
     """Columns, settings and findings of one run, in the order in which the files gave them.
 
-    `most` bounds the values kept of each column: None keeps all of a finished run; a followed
-    run keeps a few thousand, evenly thinned, so that its memory stays flat.
+    `most`, an even number, bounds the values kept of each column: None keeps all of a finished
+    run; a followed run keeps a few thousand, evenly thinned, so that its memory stays flat.
     """
 
     logger: str = ""
@@ -105,7 +123,7 @@ class Log:
         """Append one value of `name`; what exceeds the bounds is left out and found."""
         column = self._column(name)
         if column is not None and self._room(1):
-            column.add(_bounded(step), value, self.most or MAX_VALUES)
+            column.add(_bounded_step(step), value, self.most or MAX_VALUES)
 
     def add_row(self, step: int, row: Mapping[str, float]) -> None:
         """Append what one record logged at one step."""
@@ -117,13 +135,9 @@ class Log:
     ) -> None:
         """Append many values of `name`; `steps` and `values` have the same length."""
         column = self._column(name)
-        if column is None:
-            return
-        if self.most is not None:
-            for step, value in zip(steps, values, strict=True):
-                self.add(name, int(step), float(value))
-        elif self._room(len(values)):
-            column.extend(_int64(steps), np.asarray(values, dtype=np.float64))
+        if column is not None and self._room(len(values)):
+            many = np.asarray(values, dtype=np.float64)
+            column.extend(_int64(steps), many, self.most or MAX_VALUES)
 
     def set(self, name: str, value: object) -> None:
         """Keep a setting under its dotted name; nested mappings are flattened, lists joined."""
@@ -135,7 +149,7 @@ class Log:
         """Note something about the log itself, once for each kind and file."""
         if (kind, where) not in self._said and len(self.findings) < MAX_FINDINGS:
             self._said.add((kind, where))
-            self.findings.append(Finding(kind, strip_controls(text)[:MAX_TEXT], where, step))
+            self.findings.append(Finding(kind, clean(text, MAX_TEXT), where, step))
 
     def clear(self) -> None:
         """Forget everything: the file was rewritten from its start."""
@@ -147,12 +161,15 @@ class Log:
 
     def _column(self, name: str) -> Column | None:
         column = self.columns.get(name)
+        if column is None:
+            name = clean(name)
+            column = self.columns.get(name)
         if column is not None:
             return column
         if len(self.columns) >= MAX_COLUMNS:
             self.find("left out", f"more than {MAX_COLUMNS} metrics; the rest is left out")
             return None
-        return self.columns.setdefault(strip_controls(name)[:MAX_NAME], Column())
+        return self.columns.setdefault(name, Column())
 
     def _room(self, count: int) -> bool:
         if self.most is None and self.values + count > MAX_VALUES:
@@ -189,17 +206,27 @@ def flattened(name: str, value: object, depth: int = 0) -> Iterable[tuple[str, S
             for key, item in list(value.items())[:MAX_SETTINGS]:
                 yield from flattened(f"{name}.{key}" if name else str(key), item, depth + 1)
     elif isinstance(value, list | tuple):
-        items = [item for item in value[:64] if isinstance(item, str | int | float)]
+        items = [_bounded(item) for item in value[:64] if isinstance(item, str | int | float)]
         if items:
-            yield _named(name), strip_controls(",".join(map(str, items)))[:MAX_TEXT]
+            yield clean(name), clean(",".join(map(str, items)), MAX_TEXT)
     elif isinstance(value, str):
-        yield _named(name), strip_controls(value)[:MAX_TEXT]
+        yield clean(name), clean(value, MAX_TEXT)
     elif isinstance(value, int | float):
-        yield _named(name), value if abs(value) < 2**63 else _float(value)
+        yield clean(name), _bounded(value)
 
 
-def _named(name: str) -> str:
-    return strip_controls(name)[:MAX_NAME]
+def clean(text: str, most: int = MAX_NAME) -> str:
+    """Return what a log says as it can be shown and written: one line of valid UTF-8, at most
+    `most` characters."""
+    plain = strip_controls(text[: 4 * most]).replace("\n", " ").replace("\t", " ").strip()[:most]
+    return plain.encode("utf-8", "replace").decode("utf-8")
+
+
+def _bounded(value: Scalar) -> Scalar:
+    """Return a setting of bounded size: Python does not print integers of any length."""
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    return value if abs(value) < 2**63 else _float(value)
 
 
 def _float(value: int | float) -> float:
@@ -209,11 +236,11 @@ def _float(value: int | float) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def _bounded(step: int) -> int:
+def _bounded_step(step: int) -> int:
     return max(-_MAX_STEP, min(_MAX_STEP, step))
 
 
 def _int64(steps: Sequence[int] | IntArray) -> npt.NDArray[np.int64]:
     if isinstance(steps, np.ndarray):
         return steps.astype(np.int64, copy=False)
-    return np.array([_bounded(int(step)) for step in steps], dtype=np.int64)
+    return np.array([_bounded_step(int(step)) for step in steps], dtype=np.int64)

@@ -19,9 +19,12 @@ from kb.errors import InputUnreadable
 
 CHUNK = 1 << 20
 MAX_RECORD = 8 << 20
-"""Longest line or record, in bytes; the start of a longer one is read as unreadable."""
+"""Longest line or record, in bytes; a longer one is left out."""
 
 _GZIP = b"\x1f\x8b"
+_REMEMBERED = 1024
+"""Bytes kept from the start of a file and from before the place where reading stopped. A table
+that gets a wider header changes at its start, a longer JSON document before its old end."""
 
 
 class Reader(Protocol):
@@ -59,9 +62,10 @@ MakeReader = Callable[[Log, str], Reader]
 
 
 class FileSource:
-    """One file that may grow, be cut short or be replaced. InputUnreadable when it cannot be read.
+    """One file that may grow, be cut short, replaced or written anew from its start.
 
-    `on_restart` is called before a file that was truncated or replaced is read anew.
+    `on_restart` is called before such a file is read anew. InputUnreadable when the file cannot
+    be read.
     """
 
     def __init__(
@@ -77,32 +81,57 @@ class FileSource:
         self._reader = self._make(self._log, printable(self.path.name))
         self._offset = 0
         self._identity: tuple[int, int] | None = None
+        self._head = b""
+        self._tail = b""
         self._unpack: _Gunzip | None = None
 
     def poll(self) -> bool:
-        """Feed the reader what was appended since the last call; see Source."""
-        grown = False
+        """Feed the reader what was appended since the last call; see Source.
+
+        What is written while this reads is left for the next call, so that a call ends.
+        """
         with open_regular(self.path) as file:
-            state = os.fstat(file.fileno())
-            identity = (state.st_dev, state.st_ino)
-            if self._identity not in (None, identity) or state.st_size < self._offset:
-                self._on_restart()
-                self._start()
-                grown = True
-            self._identity = identity
-            file.seek(self._offset)
-            while chunk := file.read(CHUNK):
-                if self._offset == 0 and chunk.startswith(_GZIP):
-                    self._unpack = _Gunzip()
-                self._offset += len(chunk)
-                grown = True
-                for plain in self._unpack.feed(chunk) if self._unpack else (chunk,):
-                    self._reader.feed(plain)
-        return grown
+            try:
+                return self._read(file)
+            except OSError as error:
+                where = printable(self.path)
+                raise InputUnreadable(error.strerror or str(error), where=where) from error
+
+    def _read(self, file: BinaryIO) -> bool:
+        state = os.fstat(file.fileno())
+        identity = (state.st_dev, state.st_ino)
+        anew = self._identity is not None and not (
+            self._identity == identity and state.st_size >= self._offset and self._goes_on(file)
+        )
+        if anew:
+            self._on_restart()
+            self._start()
+        self._identity = identity
+        begun = self._offset
+        file.seek(begun)
+        while chunk := file.read(min(CHUNK, state.st_size - self._offset)):
+            self._take(chunk)
+        return anew or self._offset > begun
+
+    def _goes_on(self, file: BinaryIO) -> bool:
+        """Tell whether what was read of the file still stands in it."""
+        if file.read(len(self._head)) != self._head:
+            return False
+        file.seek(self._offset - len(self._tail))
+        return file.read(len(self._tail)) == self._tail
+
+    def _take(self, chunk: bytes) -> None:
+        if self._offset == 0 and chunk.startswith(_GZIP):
+            self._unpack = _Gunzip()
+        self._offset += len(chunk)
+        self._head += chunk[: _REMEMBERED - len(self._head)]
+        self._tail = (self._tail + chunk[-_REMEMBERED:])[-_REMEMBERED:]
+        for plain in self._unpack.feed(chunk) if self._unpack else (chunk,):
+            self._reader.feed(plain)
 
     def close(self) -> None:
         """Tell the reader that the file is complete."""
-        if self._unpack is not None and self._unpack.broken:
+        if self._unpack is not None and self._unpack.incomplete:
             where = printable(self.path.name)
             self._log.find(
                 "incomplete record", "the compressed data ends early or is damaged", where
@@ -136,47 +165,69 @@ class _Gunzip:
 
     def __init__(self) -> None:
         self._engine = zlib.decompressobj(wbits=31)
-        self.broken = False
+        self._broken = False
+        self.incomplete = False
+        """Whether the data is damaged, or ends before a member does."""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        while chunk and not self.broken:
+        while chunk and not self._broken:
             try:
                 plain = self._engine.decompress(chunk, CHUNK)
             except zlib.error:
-                self.broken = True
+                self._broken = self.incomplete = True
                 return
             yield plain
             chunk = self._engine.unconsumed_tail
+            self.incomplete = not self._engine.eof
             if self._engine.eof:
                 chunk = self._engine.unused_data
                 self._engine = zlib.decompressobj(wbits=31)
 
 
 class Lines:
-    """Cuts fed bytes into lines without their ends; a line over MAX_RECORD is cut short.
+    """Cuts fed bytes into lines without their ends; a line over MAX_RECORD is left out.
 
-    Both \\n and \\r end a line: progress bars rewrite theirs with \\r.
+    \\n, \\r and both together end a line: progress bars rewrite theirs with \\r.
     """
 
     def __init__(self) -> None:
         self._rest = b""
         self._dropping = False
+        self._after_return = False
+        self.left_out = 0
+        """Lines so far that were too long."""
 
     def feed(self, data: bytes) -> list[str]:
         """Return the complete lines; the rest waits for more."""
+        if self._after_return and data:
+            data = data.removeprefix(b"\n")  # The other half of a \r\n.
+            self._after_return = False
+        self._after_return = self._after_return or data.endswith(b"\r")
         text = self._rest + data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, self._rest = text.split(b"\n")
         if self._dropping and lines:
             lines = lines[1:]
             self._dropping = False
-        if len(self._rest) > MAX_RECORD:
+        kept = [line for line in lines if len(line) <= MAX_RECORD]
+        self.left_out += len(lines) - len(kept)
+        self._drop()
+        return [line.decode("utf-8", "replace") for line in kept]
+
+    def _drop(self) -> None:
+        """Keep nothing of a line that is too long already."""
+        if len(self._rest) > MAX_RECORD and not self._dropping:
             self._dropping = True
+            self.left_out += 1
+        if self._dropping:
             self._rest = b""
-        elif self._dropping:
-            self._rest = b""
-        return [line.decode("utf-8", "replace") for line in lines if len(line) <= MAX_RECORD]
 
     def close(self) -> str:
         """Return what came after the last line end."""
         rest, self._rest = self._rest, b""
         return rest.decode("utf-8", "replace")
+
+    def report(self, log: Log, where: str) -> None:
+        """Note lines that were too long as a finding."""
+        if self.left_out:
+            text = f"lines over {MAX_RECORD:,} bytes: {self.left_out}"
+            log.find("left out", text, where)

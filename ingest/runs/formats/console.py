@@ -18,6 +18,7 @@ from ingest.runs.formats.pairs import metrics_in
 from ingest.runs.formats.records import Records
 from ingest.runs.formats.settings_text import SettingLines, command_line, namespace, scalar
 from ingest.runs.formats.standing import as_held_out
+from ingest.runs.formats.state import CRASHED, RUNNING, STATE
 from ingest.runs.log import MAX_COLUMNS, Log
 from ingest.runs.source import Lines
 from kb.plain_text import strip_controls
@@ -40,6 +41,13 @@ _HELD_OUT = re.compile(
 _ITEM = re.compile(
     r"['\"]([^'\"\\\n]{1,200})['\"]\s{0,3}:\s{0,3}([^,'\"{}\[\]()]{1,64}|'[^'\n]{0,200}')"
 )
+_TRACEBACK = "Traceback (most recent call last):"
+_FRAME = re.compile(r"(?:\[?(?:rank ?)?\d{1,5}\]?:)? {2}")
+"""A line inside of a traceback; its code may look like a metric."""
+
+_IGNORED = "Exception ignored in"
+"""Stands above the traceback of an error that ends nothing."""
+
 _CUT = re.compile(r"[\d.]")
 _TEXTS = ("", ".log", ".txt", ".out", ".err", ".stdout", ".stderr")
 
@@ -63,6 +71,8 @@ class ConsoleReader:
         self._bars = 0
         self._begun = False
         self._timed: set[str] = set()
+        self._in_traceback = False
+        self._above = ""
 
     def feed(self, data: bytes) -> None:
         """Read every complete line."""
@@ -78,18 +88,35 @@ class ConsoleReader:
             self._log.find("incomplete record", text, self._where)
         else:
             self._read(rest)
+        self._lines.report(self._log, self._where)
         self._records.close("one record")
 
     def _read(self, line: str) -> None:
+        if self._in_traceback and _FRAME.match(line):
+            return
         line = tidy(line)
         if not line or line.isspace():
             return
+        self._in_traceback = line.endswith(_TRACEBACK)
+        if self._in_traceback and not self._above.startswith(_IGNORED):
+            self._log.set(STATE, CRASHED)
+        self._above = line
+        if not self._in_traceback:
+            self._read_told(line)
+
+    def _read_told(self, line: str) -> None:
         if "{" in line and self._read_object(line):
-            return
-        if self._read_metrics(line):
+            self._goes_on()
+        elif self._read_metrics(line):
             self._begun = True
+            self._goes_on()
         elif not (self._begun or self._objects.begun):
             self._read_settings(line)
+
+    def _goes_on(self) -> None:
+        """Take back that the run crashed: it logs on, the error was caught."""
+        if self._log.settings.get(STATE) == CRASHED:
+            self._log.set(STATE, RUNNING)
 
     def _read_object(self, line: str) -> bool:
         record = _object_in(line)

@@ -11,9 +11,9 @@ from pathlib import PurePath
 
 from ingest.runs.formats.base import FileFormat
 from ingest.runs.formats.clock import Tick
-from ingest.runs.formats.records import Layout, Records, clean
+from ingest.runs.formats.records import Layout, Records
 from ingest.runs.formats.standing import SPLIT_NAMES, as_held_out, is_held_out, standing
-from ingest.runs.log import MAX_COLUMNS, MAX_NAME, Log, number
+from ingest.runs.log import MAX_COLUMNS, MAX_NAME, Log, clean, number
 from ingest.runs.source import Lines
 
 _DELIMITERS = ",\t;"
@@ -53,6 +53,7 @@ class DelimitedReader:
             else:
                 text = f"the last line ends early: expected {len(self._header)} cells"
                 self._log.find("incomplete record", text, self._where)
+        self._lines.report(self._log, self._where)
         self._records.close(f"a header row, then as many cells as it has ({len(self._header)})")
 
     def _read(self, line: str) -> None:

@@ -62,6 +62,7 @@ class JsonLinesReader:
         elif rest.startswith("{"):
             text = "the last line ends early: expected a whole JSON object"
             self._log.find("incomplete record", text, self._where)
+        self._lines.report(self._log, self._where)
         self._records.close()
 
     def _read(self, line: str) -> None:

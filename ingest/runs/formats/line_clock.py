@@ -76,7 +76,10 @@ def _of_epoch(line: str, epoch: re.Match[str]) -> LineClock:
         # `Train Epoch: 0 [12800/1000000 (1%)]` counts images.
         images = meter.re is _METER and meter[3] is not None
         tick = Tick(float(meter[1]), number, True, int(meter[2]), in_steps=not images)
-        return LineClock(tick, line[: epoch.start()] + "|" + line[meter.end() :], int(meter[2]))
+        rest = line[: epoch.start()] + "|" + line[meter.end() :]
+        # The meters of PyTorch's ImageNet example, which time each step.
+        logger = "meter" if rest.lstrip("| \t").startswith("Time") else ""
+        return LineClock(tick, rest, int(meter[2]), logger=logger)
     if whole_run is not None:
         tick = whole_run.tick._replace(epoch=number, per_epoch=whole_run.of)
         return LineClock(tick, whole_run.rest, whole_run.of)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ingest.runs.formats.clock import Clock, Clocks, Place, Tick, find_clocks
-from ingest.runs.log import MAX_COLUMNS, MAX_NAME, Log
-from kb.plain_text import strip_controls
+from ingest.runs.log import MAX_COLUMNS, Log, clean
 
 _MAX_LAYOUTS = 512
 _MAX_LAYOUT = 16 * 1024
@@ -185,9 +184,3 @@ class Records:
                 f"{self._first_unread}; expected {expected}"
             )
             self._log.find("unreadable record", text, self._where)
-
-
-def clean(name: str) -> str:
-    """Return a logged name as it can be shown and written: printable, of bounded length."""
-    plain = strip_controls(name[: 4 * MAX_NAME]).strip()[:MAX_NAME]
-    return plain.encode("utf-8", "replace").decode("utf-8")
