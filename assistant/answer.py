@@ -146,7 +146,7 @@ class Answer:
 
     def to_dict(self) -> dict[str, object]:
         """Return plain JSON types; the layout is versioned by `schema`."""
-        plain = _plain(self)
+        plain = plain_types(self)
         assert isinstance(plain, dict)
         return plain
 
@@ -163,17 +163,18 @@ class Answer:
 _ENTRY_FIELDS: tuple[str, ...] = ("id", "title", "family", "status", "owner", "source")
 
 
-def _plain(value: object) -> object:
+def plain_types(value: object) -> object:
+    """Return `value` as JSON can hold it: dataclasses as mappings, NaN and infinity as text."""
     if isinstance(value, Entry):
         return {name: getattr(value, name) for name in _ENTRY_FIELDS}
     if is_dataclass(value):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+        return {item.name: plain_types(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_types(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain_types(item) for item in value]
     if isinstance(value, float) and not -1e308 < value < 1e308:
-        return str(value)  # JSON has no NaN or infinity
+        return str(value)
     return value
 
 

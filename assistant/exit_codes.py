@@ -22,3 +22,9 @@ class ExitCode(IntEnum):
 def code_of(error: SslDoctorError) -> ExitCode:
     """Return the exit code for an error of ours."""
     return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.UNREADABLE
+
+
+def code_of_verdict(verdict: str | None) -> ExitCode:
+    """Return the exit code for the verdict on a run; None is an undecided one."""
+    codes = {"sick": ExitCode.SICK, "healthy": ExitCode.DONE}
+    return codes.get(verdict or "", ExitCode.UNDECIDED)

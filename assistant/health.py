@@ -13,14 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from kb.method_names import kinds_of
-from kb.run import Run
+from kb.run import FloatArray, Run, Series
 from kb.signature.reducers import reduce_series
+from kb.signature.robust import finite, head, jitter, tail
 
 MIN_POINTS = 12
-"""Values of the loss, or of a probe, below which a run is too young to call healthy."""
+"""Values of the loss below which it tells no progress."""
+
+MIN_PROBES = 4
+"""The same for a probe, which is measured less often and averages over more images."""
 
 CLEAR = 3.0
-"""Noise deviations that a change must exceed to be one."""
+"""Deviations of the noise that a change must exceed to be one."""
 
 _SMALL = 0.02
 """Least change of the loss, as a share of its first level."""
@@ -64,22 +68,23 @@ def _no_progress(run: Run) -> str:
     series = run.series.get("loss")
     if series is None:
         return "no training loss was found"
-    if len(series) < MIN_POINTS:
-        return f"the loss has {len(series)} values, expected at least {MIN_POINTS}"
+    if (count := int(finite(series.values).size)) < MIN_POINTS:
+        values = "1 value" if count == 1 else f"{count} values"
+        return f"the loss has {values}, expected at least {MIN_POINTS}"
     return "the loss shows no clear progress and no probe accuracy rises"
 
 
 def _loss_falls(run: Run) -> str | None:
     series = run.series.get("loss")
-    if series is None or len(series) < MIN_POINTS:
+    if series is None:
         return None
-    start, low, level = (reduce_series(series, name) for name in ("start", "low", "level"))
-    if start is None or low is None or level is None or not math.isfinite(level):
+    values = finite(series.values)
+    if values.size < MIN_POINTS:
         return None
-    noise = reduce_series(series, "noise") or 0.0
+    start, low, level = (_value(series, name) for name in ("start", "low", "level"))
     fallen = start - min(level, low)
-    least = max(CLEAR * noise / math.sqrt(max(len(series) / 8, 1)), _SMALL * abs(start))
-    if fallen <= least or level > start - 0.25 * fallen:
+    least = max(_uncertainty(values), 0.25 * fallen)
+    if not (fallen > _SMALL * abs(start) and start - level > least):
         return None
     return f"the loss fell from {start:.4g} to {level:.4g}"
 
@@ -87,18 +92,31 @@ def _loss_falls(run: Run) -> str | None:
 def _rises(metric: str) -> Callable[[Run], str | None]:
     def look(run: Run) -> str | None:
         series = run.series.get(metric)
-        if series is None or len(series) < 4:
+        if series is None:
             return None
-        start, level = reduce_series(series, "start"), reduce_series(series, "level")
-        if start is None or level is None or not level > start:
+        values = finite(series.values)
+        if values.size < MIN_PROBES:
             return None
-        early = series.values[: max(2, len(series) // 4)]
-        noise = float(np.nanstd(np.diff(series.values))) / math.sqrt(2)
-        if level - start <= max(noise, 0.05 * start) or level <= float(np.nanmin(early)):
+        start, level = _value(series, "start"), _value(series, "level")
+        if not level - start > max(_uncertainty(values), 0.05 * start):
             return None
         return f"{metric} rose from {start:.3g} to {level:.3g}"
 
     return look
+
+
+def _uncertainty(values: FloatArray) -> float:
+    """Return how far `start` and `level` of pure noise as large as that of `values` may differ."""
+    both = sum(1 / part.size for part in (head(values, 0.1), tail(values, 0.25)))
+    with np.errstate(all="ignore"):  # differences of the largest floats overflow
+        noise = jitter(values)
+    # The median of n values is 1.25 times as uncertain as their mean.
+    return CLEAR * 1.25 * noise * math.sqrt(both)
+
+
+def _value(series: Series, reducer: str) -> float:
+    value = reduce_series(series, reducer)
+    return math.nan if value is None else value
 
 
 _RISES = tuple(_rises(metric) for metric in _PROBES)

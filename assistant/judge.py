@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from assistant.answer import Check, Evidence
+from assistant.clauses import said
 from kb.run import Run
 from kb.signature import Clause, Reductions, Verdict, evaluate, parse
-from kb.signature.reducers import REDUCERS
 from kb.types import Entry, Scalar
 
 MISSING = "missing: "
@@ -34,19 +34,29 @@ def judge(entries: Iterable[Entry], run: Run) -> dict[str, Judged]:
 
 
 def evidence_of(judged: Judged) -> list[Evidence]:
-    """Return a line for each clause that held, with the numbers it used."""
+    """Return a line for each clause that held, with the numbers it used, the telling ones first.
+
+    Clauses about the method and about how many values there are say nothing of what is wrong.
+    """
     if judged.verdict.state != "fired":
         return []
     lines: list[Evidence] = []
     seen: set[str] = set()
     for clause in judged.verdict.clauses:
-        if clause.state != "fired" or not clause.values or clause.text in seen:
+        names = [name for name, _ in clause.values]
+        if clause.state != "fired" or clause.text in seen or all(map(_preliminary, names)):
             continue
         seen.add(clause.text)
-        metric = any("." in name or "(" in name for name, _ in clause.values)
-        text = f"In this run {_sentence(clause.values)}, so {clause.text}."
-        lines.append(Evidence("metric" if metric else "config", text, dict(clause.values)))
-    return lines
+        metric = any("." in name or "(" in name for name in names)
+        lines.append(Evidence("metric" if metric else "config", said(clause), dict(clause.values)))
+    return sorted(lines, key=lambda one: one.kind == "config")
+
+
+def _preliminary(name: str) -> bool:
+    return name == "method" or name.endswith((".n", "_at")) or name in _CLOCK
+
+
+_CLOCK = frozenset(f"{clock}.{end}" for clock in ("epoch", "step") for end in ("first", "last"))
 
 
 def checks(judged: Mapping[str, Judged]) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
@@ -76,7 +86,7 @@ def unknown_names(run: Run | None) -> tuple[Check, ...]:
 def _reason(verdict: Verdict) -> str:
     deciding: list[Clause] = [one for one in verdict.clauses if one.state == verdict.state]
     shown = [f"{one.text}: {_shown(one.values)}" for one in deciding if one.values]
-    return "; ".join(shown[:3])
+    return "; ".join(shown[:3]) or "what it looks at was not logged"
 
 
 def _shown(values: Iterable[tuple[str, Scalar]]) -> str:
@@ -84,29 +94,3 @@ def _shown(values: Iterable[tuple[str, Scalar]]) -> str:
         f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
         for name, value in values
     )
-
-
-def _sentence(values: Iterable[tuple[str, Scalar]]) -> str:
-    """Return `z_std is 0.0001 and batch_size is 32`; reductions with one value are one."""
-    said: dict[str, None] = {}
-    by_metric: dict[str, dict[str, str]] = {}
-    for name, value in values:
-        metric, _, reducer = name.rpartition(".")
-        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-        if reducer in REDUCERS and "(" not in name:
-            by_metric.setdefault(metric, {})[reducer] = shown
-        else:
-            said[f"{name} is {shown}"] = None
-    parts: dict[str, None] = {}
-    for metric, reduced in by_metric.items():
-        if len(set(reduced.values())) == 1 and set(reduced) <= _VALUES:
-            parts[f"{metric} is {next(iter(reduced.values()))}"] = None
-        else:
-            for reducer, shown in reduced.items():
-                parts[f"{REDUCERS[reducer].said.format(metric)} is {shown}"] = None
-    *most, final = [*parts, *said]
-    return f"{', '.join(most)} and {final}" if most else final
-
-
-_VALUES = frozenset({"first", "last", "min", "max", "mean", "level", "start", "low", "high"})
-"""Reductions in the metric's own unit: where all agree, the series is that one number."""

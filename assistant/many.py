@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.answer import Answer
+from assistant.engine import diagnose
+from ingest.runs.open import given_layer, open_run
 from kb.errors import SslDoctorError
 from kb.run import Run
 from kb.types import Scalar
+from kb.vocabulary import vocabulary
 
 ALONE = 6
 """Runs up to which starting processes costs more than it saves."""
@@ -41,7 +44,14 @@ def judge_all(
     settings: Mapping[str, Scalar] | None = None,
     on_done: Callable[[], object] = lambda: None,
 ) -> Iterator[Judgement]:
-    """Yield a judgement for each path, in the order given. `on_done` is called after each."""
+    """Yield a judgement for each path, in the order given. `on_done` is called after each.
+
+    Names and settings as for `open_run`; UsageError for a metric or a setting that does not
+    exist, which is wrong for every run.
+    """
+    given_layer(settings or {})
+    for metric in (names or {}).values():
+        vocabulary().metric(metric)
     work = [(path, k, dict(names or {}), dict(settings or {})) for path in paths]
     if len(work) <= ALONE:
         for one in work:
@@ -73,9 +83,6 @@ def judge_all(
 
 
 def _judge(work: tuple[Path, int, dict[str, str], dict[str, Scalar]]) -> Judgement:
-    from assistant.engine import diagnose
-    from ingest import open_run
-
     path, k, names, settings = work
     try:
         run = open_run(path, names=names, settings=settings)

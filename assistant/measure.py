@@ -22,6 +22,7 @@ LEADING = 3
 LEAST_BITS = 0.05
 """Expected information below which a metric is not worth asking for."""
 
+_SPREAD = frozenset({"z_std", "raw_std", "collapse_level"})
 _SETTINGS = frozenset({"loss", "epoch", "step", "wd", "ema_m", "teacher_temp", *CONFIG_NAMES})
 """What a person set rather than measured, and the loss, which they have."""
 
@@ -41,7 +42,7 @@ def next_measurement(
     leading = list(diagnoses[:LEADING])
     measured = frozenset(run.series) if run else frozenset[str]()
     if judged and model:
-        found = _informative(leading, judged, model) if leading else _widest(judged)
+        found = _informative(leading, judged, model) if leading else _widest(judged, measured)
         if found is not None:
             return found
     if not leading:
@@ -80,14 +81,21 @@ def _informative(
     )
 
 
-def _widest(judged: Mapping[str, Judged]) -> Measurement | None:
-    """Return the metric whose absence leaves most checks open, where nothing was diagnosed."""
+def _widest(judged: Mapping[str, Judged], measured: frozenset[str]) -> Measurement | None:
+    """Return what would help most where nothing was diagnosed: the spread of the embeddings when
+    nothing tells it, else the metric whose absence leaves most checks open."""
+    if not measured & _SPREAD:
+        healthy = vocabulary().metric("z_std").healthy
+        return Measurement(
+            "z_std", f"it tells a collapse from progress in every method. Healthy is {healthy}."
+        )
     counts = Counter(metric for one in judged.values() if (metric := _only_missing(one)))
     if not counts:
         return None
     metric, count = counts.most_common(1)[0]
     healthy = vocabulary().metric(metric).healthy
-    return Measurement(metric, f"{count} more checks need only it. Healthy is {healthy}.")
+    checks = "1 more check needs" if count == 1 else f"{count} more checks need"
+    return Measurement(metric, f"{checks} only it. Healthy is {healthy}.")
 
 
 def _only_missing(judged: Judged) -> str | None:

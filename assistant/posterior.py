@@ -19,6 +19,9 @@ EXPLAINS = 0.25
 SECOND_FAULT = 0.1
 """Probability that a run with one fault has another one of a given kind. A choice."""
 
+ALLOWED = 0.8
+"""Largest weight of a rival that could not be checked, beside the best one that was and fired."""
+
 _CAP = 7.0
 """Largest weight of one signature, in nats: beyond a thousand to one, counts say nothing."""
 
@@ -162,16 +165,24 @@ def weigh(model: Model, judged: Mapping[str, Judged], method: str | None = None)
             if first in model.explained(name, fired_now)
         ]
         places = [model.signed.index(name) for name in rivals]
+        # What the numbers show comes before what they merely allow.
+        shown = np.array([states.get(name) == "fired" for name in rivals])
         raised = np.exp(scores[places] - scores[places].max())
+        most = raised[shown].max()
+        raised = np.where(shown, raised, np.minimum(raised, ALLOWED * most))
         shares = raised / raised.sum()
         first = rivals[int(np.argmax(shares))]
         explained = list(model.explained(first, fired_now))
         separate = model.separate(first, leaders)
         leaders.append(first)
-        for name, place, share in zip(rivals, places, shares * separate, strict=True):
+        chances = dict(zip(rivals, shares * separate, strict=True))
+        # What `first` explains may be there all the same, beside it.
+        for name in explained:
+            chances.setdefault(name, chances[first] * model.separate(name, [first]))
+        for name, share in chances.items():
             held = found.get(name)
             if held is None or held.share < share:
-                found[name] = Weighed(name, float(scores[place]), float(share))
+                found[name] = Weighed(name, float(scores[model.signed.index(name)]), float(share))
         for name in explained:
             leader.setdefault(name, first)
         left = [name for name in left if name not in explained and name != first]

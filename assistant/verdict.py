@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from assistant.answer import RunVerdict
+from assistant.answer import Answer, RunVerdict
 from assistant.health import health_of
 from assistant.judge import Judged
 from assistant.posterior import Weighed
@@ -35,18 +35,24 @@ def verdict_of(
     )
 
 
+def headline(answer: Answer) -> str:
+    """Return the reason to show where there is room for one: what an undecided run lacks."""
+    place = 1 if answer.verdict == "undecided" else 0
+    return "".join(answer.reasons[place : place + 1])
+
+
 def overturned(worded: str | None, first: str | None, fired: Sequence[str]) -> tuple[str, ...]:
     """Return the sentence that the run contradicts the words, where it does.
 
     `worded` is what the words alone point to, `first` what came first with the run.
     """
-    if worded is None or first is None or worded == first or first not in fired:
+    if worded is None or first is None or worded in fired or first not in fired:
         return ()
     return (f"the words alone point to {worded}; the run's numbers show {first} instead",)
 
 
 def _shown(fired: Sequence[str], weighed: Sequence[Weighed]) -> tuple[str, ...]:
-    roots = [one for one in weighed if one.entry_id in fired and one.cause is None]
+    roots = [one for one in weighed if one.entry_id in fired and one.cause not in fired]
     shown = [one.entry_id for one in roots[:MAX_FINDINGS]] or list(fired[:MAX_FINDINGS])
     reasons = [f"its numbers show {_listed(shown)}"]
     reasons += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ JUDGE_EVERY = 0.5
 
 CONFIRMATIONS = 2
 """Judgements in a row that must agree before a verdict of sick is taken back."""
+
+ENDS: frozenset[State] = frozenset({"finished", "crashed"})
+"""States after which nothing more is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +45,34 @@ class Watcher:
         self._k = k
         self._told: tuple[str, str] | None = None
         self._state: State | None = None
-        self._judged = 0.0
+        self._next = -math.inf
         self._pending = False
         self._doubts = 0
 
     def look(self) -> Iterator[Change]:
         """Read what is new and yield what changed since the last look."""
         self._pending = self.follower.poll() or self._pending
-        now = time.time()
-        life = self.follower.life()
-        if self._pending and now - self._judged >= JUDGE_EVERY and self.follower.run is not None:
-            self._pending, self._judged = False, now
-            change = self._judge(self.follower.run, now, life)
-            if change is not None:
-                yield change
+        now, life = time.time(), self.follower.life()
+        change = self._judged(now, life)
+        if change is not None:
+            yield change
         if life.state != self._state:
             first, self._state = self._state is None, life.state
             if not first or life.state != "live":
                 yield Change(now, _newest(self.follower.run), life, self.answer, life.state)
 
-    def _judge(self, run: Run, now: float, life: Life) -> Change | None:
+    def _judged(self, now: float, life: Life) -> Change | None:
+        """Judge what is new when it is time, or when nothing more will come."""
+        ended = life.state in ENDS
+        clock = time.monotonic()
+        run = self.follower.run
+        if run is None or not self._pending or (clock < self._next and not ended):
+            return None
+        self._pending, self._next = False, clock + JUDGE_EVERY
         answer = diagnose(run, self._k)
         first = answer.diagnoses[0].entry.id if answer.diagnoses else ""
         told = (answer.verdict or "undecided", first if answer.verdict == "sick" else "")
-        if self._told and self._told[0] == "sick" and told[0] != "sick":
+        if self._told and self._told[0] == "sick" and told[0] != "sick" and not ended:
             self._doubts += 1
             if self._doubts < CONFIRMATIONS:
                 return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -21,7 +20,7 @@ def compare(a: Path, b: Path, names: tuple[str, ...], as_json: bool) -> int:
     """Show where two runs part, and by which metric first.
 
     Two runs part in a metric where their smoothed curves come apart by more than six deviations
-    of their noise, and stay apart.
+    of their noise and stay apart, or where one of them stops being finite.
 
     \b
     Example:
@@ -34,7 +33,7 @@ def compare(a: Path, b: Path, names: tuple[str, ...], as_json: bool) -> int:
     first, second = (open_run(path, names=named(names)) for path in (a, b))
     found = compare_runs(first, second)
     if as_json:
-        print_json({"schema": 1, "a": first.source, "b": second.source} | asdict(found))
+        print_json({"schema": 1, "a": first.source, "b": second.source} | found.to_dict())
     else:
         click.echo(comparison(found, first.source, second.source))
     return ExitCode.DONE

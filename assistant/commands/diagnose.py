@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from assistant.answer import Answer
 from assistant.commands.options import json_option, notify, print_json
 from assistant.commands.run_options import named, naming_options, set_by_hand
-from assistant.exit_codes import ExitCode
-from assistant.many import Judgement
+from assistant.exit_codes import ExitCode, code_of_verdict
+
+if TYPE_CHECKING:
+    from assistant.many import Judgement
+    from kb.types import Scalar
 
 
 @click.command()
@@ -60,7 +63,7 @@ def diagnose(
 def _one(
     path: Path,
     names: dict[str, str],
-    settings: dict[str, str | int | float | bool],
+    settings: dict[str, Scalar],
     k: int,
     full: bool,
     as_markdown: bool,
@@ -79,13 +82,13 @@ def _one(
         click.echo(answer.to_markdown())
     else:
         click.echo(f"{header(run)}\n\n{render(answer, full=full)}")
-    return code_of(answer)
+    return code_of_verdict(answer.verdict)
 
 
 def _many(
     paths: tuple[Path, ...],
     names: dict[str, str],
-    settings: dict[str, str | int | float | bool],
+    settings: dict[str, Scalar],
     k: int,
     as_json: bool,
 ) -> int:
@@ -108,15 +111,8 @@ def _many(
     return max((_code(one) for one in judged), default=ExitCode.DONE)
 
 
-def code_of(answer: Answer) -> ExitCode:
-    """Return the exit code for an answer about a run."""
-    if answer.verdict == "sick":
-        return ExitCode.SICK
-    return ExitCode.DONE if answer.verdict == "healthy" else ExitCode.UNDECIDED
-
-
 def _code(one: Judgement) -> ExitCode:
-    return ExitCode.UNREADABLE if one.answer is None else code_of(one.answer)
+    return ExitCode.UNREADABLE if one.answer is None else code_of_verdict(one.answer.verdict)
 
 
 def _plain(one: Judgement) -> dict[str, object]:

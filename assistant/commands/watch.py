@@ -11,12 +11,11 @@ import click
 
 from assistant.commands.options import json_option
 from assistant.commands.run_options import named, naming_options, set_by_hand
-from assistant.exit_codes import ExitCode
+from assistant.exit_codes import ExitCode, code_of_verdict
+from assistant.render.layout import one_line
 
 if TYPE_CHECKING:
     from assistant.watching import Change
-
-_ENDS = {"finished", "crashed"}
 
 
 @click.command()
@@ -72,32 +71,30 @@ def watch(
         silent_after=silent_after * 60,
     )
     watcher = watching.Watcher(follower)
-    wanted = frozenset(_ENDS if until in (None, "ended") else _ENDS | {until})
+    wanted = watching.ENDS if until in (None, "ended") else watching.ENDS | {until}
+    last = ""
     for change in watching.watch(watcher, lambda one: one.what in wanted, interval=interval):
         click.echo(json.dumps(_plain(change)) if as_json else _line(change))
-    return _code(watcher.answer.verdict if watcher.answer else None, until)
-
-
-def _code(verdict: str | None, until: str | None) -> ExitCode:
-    """Return 0 when what was waited for came, else the code of the verdict."""
-    if until is not None and until == verdict:
+        last = change.what
+    if last == until:
         return ExitCode.DONE
-    codes = {"sick": ExitCode.SICK, "healthy": ExitCode.DONE}
-    return codes.get(verdict or "", ExitCode.UNDECIDED)
+    return code_of_verdict(watcher.answer.verdict if watcher.answer else None)
 
 
 def _line(change: Change) -> str:
+    from assistant.verdict import headline
+
     clock = time.strftime("%H:%M:%S", time.localtime(change.when))
     at = f"step {change.step:,}" if change.step is not None else "no step"
     said = change.life.why
     answer = change.answer
-    if answer is not None and change.what in ("sick", "healthy", "undecided"):
-        said = answer.reasons[-1] if answer.reasons else ""
-        if answer.verdict == "sick" and answer.diagnoses:
+    if answer is not None and change.what == answer.verdict:
+        said = headline(answer)
+        if change.what == "sick" and answer.diagnoses:
             first = answer.diagnoses[0]
             why = next((one.text for one in first.evidence if one.kind != "text"), "")
             said = f"{first.entry.id} {first.confidence:.0%}: {why}"
-    return " ".join(f"{clock}  {at:<14} {change.what:<9} {said}".split("\n")).rstrip()
+    return f"{clock}  {at:<14} {change.what:<9} {one_line(said)}".rstrip()
 
 
 def _plain(change: Change) -> dict[str, object]:

@@ -34,6 +34,11 @@ def wrapped(text: str, indent: int, first: str = "") -> list[str]:
     return [line.replace(_JOINT, " ").rstrip() for line in lines] or [head.rstrip()]
 
 
+def one_line(text: str) -> str:
+    """Return `text` on one line, without terminal escapes and control characters."""
+    return " ".join(strip_controls(text).split())
+
+
 def unbroken(text: str) -> str:
     """Return `text` so that `wrapped` keeps it on one line."""
     return text.replace(" ", _JOINT)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 import click
 import numpy as np
 
 from assistant.compare import Comparison, Parting
 from assistant.many import Judgement
-from assistant.render.layout import WIDTH, bold, dim, wrapped
+from assistant.render.layout import WIDTH, bold, dim, one_line, wrapped
 from assistant.render.spark import sparkline
+from assistant.verdict import headline
 from kb.plain_text import strip_controls
 from kb.run import Naming, Run, Series
 from kb.types import Scalar
+
+_NAME = 28
+"""Columns of a run's name in a table; the rest holds the longest id with its share."""
 
 _COLOURS = {"sick": "red", "healthy": "green", "undecided": "yellow"}
 
@@ -28,18 +33,21 @@ def header(run: Run) -> str:
     )
     unread = [name for name in run.names if name.metric is None]
     if unread:
-        text += f"; {len(unread)} names not understood (ssl-doctor series shows them)"
+        names = "1 name" if len(unread) == 1 else f"{len(unread)} names"
+        text += f"; {names} not understood (ssl-doctor series shows them)"
     lines = [dim(line) for line in wrapped(text, 0)]
     for finding in run.findings:
-        place = f" (step {finding.step})" if finding.step is not None else ""
-        lines += [dim(line) for line in wrapped(f"{finding.text}{place}", 2, "·")]
+        said = finding.text
+        if finding.step is not None and f"step {finding.step}" not in said:
+            said += f" (step {finding.step})"
+        lines += [dim(line) for line in wrapped(said, 2, "·")]
     return "\n".join(lines)
 
 
 def table(judgements: Sequence[Judgement]) -> str:
     """Return one line for each run: verdict, path, and the first diagnosis."""
     shown = _unshared([one.path for one in judgements])
-    width = min(max((len(name) for name in shown), default=4), 34)
+    width = min(max((len(name) for name in shown), default=4), _NAME)
     return "\n".join(_row(one, name, width) for one, name in zip(judgements, shown, strict=True))
 
 
@@ -48,30 +56,33 @@ def _row(one: Judgement, name: str, width: int) -> str:
     word = click.style(f"{verdict:<9}", fg=_COLOURS.get(verdict))
     if one.answer is None:
         said = one.error
-    elif one.answer.diagnoses:
+    elif verdict == "sick" and one.answer.diagnoses:
         first = one.answer.diagnoses[0]
-        said = f"{first.confidence:>4.0%} {first.entry.id}"
+        said = f"{first.confidence:.0%} {first.entry.id}"
     else:
-        said = one.answer.reasons[-1] if one.answer.reasons else ""
+        said = headline(one.answer)
     rest = WIDTH - 11 - width - 2
-    said = " ".join(strip_controls(said).split())
+    said = one_line(said)
     said = said if len(said) <= rest else said[: rest - 1] + "…"
     return f"{word} {_cut(name, width):<{width}}  {said}".rstrip()
 
 
 def _unshared(paths: Sequence[str]) -> list[str]:
     """Return the paths without the folders that all of them share."""
-    parts = [strip_controls(path).strip("/").split("/") for path in paths]
+    parts = [PurePath(one_line(path)).parts or (".",) for path in paths]
     shared = 0
     while len(parts) > 1 and all(len(one) > shared + 1 for one in parts):
         if len({one[shared] for one in parts}) > 1:
             break
         shared += 1
-    return ["/".join(one[shared:]) for one in parts]
+    return [str(PurePath(*one[shared:])) for one in parts]
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else "…" + text[-(width - 1) :]
+    """Return `text` without its middle where it is too long: run folders differ at the front,
+    files at the end."""
+    half = (width - 1) // 2
+    return text if len(text) <= width else f"{text[: width - 1 - half]}…{text[-half:]}"
 
 
 def series_page(run: Run) -> str:

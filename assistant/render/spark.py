@@ -18,11 +18,14 @@ def sparkline(values: FloatArray, width: int = 24) -> str:
     """
     if not values.size:
         return ""
-    parts = np.array_split(values, min(width, values.size))
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return BROKEN * len(parts)
-    low, high = np.quantile(finite, (0.02, 0.98))
+    count = min(width, values.size)
+    held = values[np.isfinite(values)]
+    if not held.size:
+        return BROKEN * count
+    # Differences of the largest floats overflow; those of values up to 1 do not.
+    scale = float(np.abs(held).max()) or 1.0
+    parts = np.array_split(values / scale, count)
+    low, high = np.quantile(held / scale, (0.02, 0.98))
     return "".join(_block(part, float(low), float(high)) for part in parts)
 
 

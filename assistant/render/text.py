@@ -44,7 +44,7 @@ def render(answer: Answer, *, full: bool = False) -> str:
     lines: list[str] = []
     if answer.verdict is not None:
         lines += _verdict(answer)
-    if not answer.fits:
+    if not answer.fits and answer.query:
         lines += _nothing_fits(answer)
     # What is to be measured next stands below: no `vs` line says it before.
     decided = answer.next_measurement.reason if answer.next_measurement else ""

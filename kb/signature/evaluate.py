@@ -21,12 +21,16 @@ State = Literal["fired", "silent", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One comparison: its text, whether it holds, and every number it looked at."""
+    """One comparison: its text, whether it holds, and every number it looked at.
+
+    `sides` holds what each side of it came to, in order; those of `near` are its two values.
+    """
 
     text: str
     state: State
     values: tuple[tuple[str, Scalar], ...]
     missing: tuple[str, ...] = ()
+    sides: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class _Walker:
         self.run = reductions.run
         self.reduced = reductions.of
         self.clauses: list[Clause] = []
+        self.sides: tuple[float, ...] = ()
         self.seen: dict[str, Scalar] = {}
 
     def truth(self, node: ast.expr) -> tuple[State, frozenset[str]]:
@@ -102,7 +107,7 @@ class _Walker:
         return self._clause(node)
 
     def _clause(self, node: ast.expr) -> tuple[State, frozenset[str]]:
-        self.seen = {}
+        self.seen, self.sides = {}, ()
         if isinstance(node, ast.Compare):
             outcome = self._compare(node)
         elif isinstance(node, ast.Call) and _name(node) == "near":
@@ -116,11 +121,13 @@ class _Walker:
         else:
             state, missing = ("fired" if outcome else "silent"), frozenset()
         text = ast.unparse(node)
-        self.clauses.append(Clause(text, state, tuple(self.seen.items()), tuple(sorted(missing))))
+        seen = tuple(self.seen.items())
+        self.clauses.append(Clause(text, state, seen, tuple(sorted(missing)), self.sides))
         return state, missing
 
     def _compare(self, node: ast.Compare) -> bool | _Missing:
         values = [self.value(part) for part in (node.left, *node.comparators)]
+        self.sides = tuple(value for value in values if isinstance(value, float))
         unknown: list[_Value] = []
         # A chain is an `and` of its links: one that is known to fail decides it.
         for relation, left, right in zip(node.ops, values, values[1:], strict=False):
@@ -140,6 +147,7 @@ class _Walker:
         if len(numbers) < len(values):
             return False
         left, right, *widths = numbers
+        self.sides = (left, right)
         scales = [abs(right) if name == "rel" else 1.0 for name in names]
         widest = max(width * scale for width, scale in zip(widths, scales, strict=True))
         return abs(left - right) <= widest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from kb.run import FloatArray
@@ -38,6 +40,14 @@ def median(values: FloatArray) -> float:
 def deviation(values: FloatArray) -> float:
     """Return the robust standard deviation around the median, NaN for no values."""
     return GAUSSIAN * median(np.abs(values - median(values)))
+
+
+def jitter(values: FloatArray) -> float:
+    """Return the noise of neighbouring values, shape (n,), n >= 3, as a standard deviation.
+
+    Taken from second differences, so that neither a trend nor a slow curve counts as noise.
+    """
+    return GAUSSIAN * median(np.abs(np.diff(values, 2))) / math.sqrt(6)
 
 
 def size_of(values: FloatArray) -> float:

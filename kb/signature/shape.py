@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from kb.run import FloatArray, IntArray, Series
-from kb.signature.robust import blocks, deviation, finite, size_of, tail, without_trend
+from kb.signature.robust import blocks, finite, size_of, tail, without_trend
 
 MAX_BLOCKS = 1024
 """Blocks a long series is reduced to before its shape is read."""
@@ -144,13 +144,18 @@ def period(values: FloatArray) -> Period:
 
 
 def spikes(values: FloatArray) -> float:
-    """Return the share of values that lie more than eight deviations above their neighbours."""
+    """Return the share of values that lie more than eight deviations above their neighbours.
+
+    The deviation is that of the 65 differences around: a loss is noisier where it is high.
+    """
     held = finite(values)[-MAX_SPIKED:]
-    middle = _moving_median(held, _SPIKE_WINDOW)
+    above = held - _moving_median(held, _SPIKE_WINDOW)
+    # Neighbours differ by sqrt(2) deviations; their median distance is 0.6745 of that.
+    usual = _moving_median(np.abs(np.diff(held, append=held[-1])), 4 * _NEIGHBOURHOOD + 1)
+    scale = np.maximum(usual / (0.6745 * 2**0.5), _LEAST_STEP * size_of(held))
     # At both ends the window is not centred, and a steep curve would look like a spike.
-    above = (held - middle)[_SPIKE_WINDOW // 2 : -(_SPIKE_WINDOW // 2)]
-    scale = max(deviation(above), _LEAST_STEP * size_of(held))
-    return float(np.mean(above > _CLEAR * scale))
+    inside = slice(_SPIKE_WINDOW // 2, -(_SPIKE_WINDOW // 2))
+    return float(np.mean(above[inside] > _CLEAR * scale[inside]))
 
 
 def _moving_median(values: FloatArray, width: int) -> FloatArray:

@@ -8,6 +8,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from kb.catalogue import Catalogue
 from kb.run import CONFIG_NAMES, Run, Series, Snapshot
-from kb.signature import Clause, Signature, evaluate, evaluate_value, parse
+from kb.signature import Clause, Reductions, Signature, evaluate, evaluate_value, parse
 from kb.signature.evaluate import State
 from kb.signature.reducers import REDUCERS, reduce_series
 from kb.signature.robust import MAX_POINTS
@@ -114,9 +115,12 @@ def test_every_clause_keeps_the_numbers_it_looked_at() -> None:
             "near(loss.last, chance(nt_xent), rel=0.01)",
             "fired",
             (("loss.last", 4.143), ("chance(nt_xent)", math.log(63))),
+            sides=(4.143, math.log(63)),
         ),
-        Clause("z_std.last * sqrt(dim) < 1", "unknown", (("z_std.last", 0.5),), ("dim",)),
-        Clause("lr > 1", "silent", (("lr", 0.1),)),
+        Clause(
+            "z_std.last * sqrt(dim) < 1", "unknown", (("z_std.last", 0.5),), ("dim",), sides=(1.0,)
+        ),
+        Clause("lr > 1", "silent", (("lr", 0.1),), sides=(0.1, 1.0)),
         Clause("method in ('byol', 'simsiam')", "silent", (("method", "simclr"),)),
     )
 
@@ -128,6 +132,40 @@ def test_defined_is_never_unknown() -> None:
     assert state("defined(dim)", run) == "silent"
     assert state("defined(term__inv)", run) == "silent"
     assert state("defined(z_std)", Run({}, {"z_std": Series.from_values("z_std", [])})) == "silent"
+
+
+def test_defined_tells_a_setting_from_the_metric_of_that_name() -> None:
+    logged = a_run({}, lr=[0.1, 0.2])
+    assert state("defined(lr)", logged) == "silent"
+    assert state("defined(lr.n)", logged) == "fired"
+    assert state("defined(lr)", a_run({"lr": 0.1})) == "fired"
+    assert state("defined(lr.n)", a_run({"lr": 0.1})) == "silent"
+
+
+@pytest.mark.parametrize(("count", "expected"), [(15, "silent"), (16, "fired")])
+def test_defined_with_a_reducer_needs_enough_values_for_it(count: int, expected: State) -> None:
+    run = a_run(loss=[1.0] * count)
+    assert state("defined(loss.slope)", run) == expected
+    assert state("not defined(loss.slope)", run) != expected
+
+
+def test_reductions_are_worked_out_once_for_all_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def counted(series: Series, reducer: str) -> float | None:
+        asked.append((series.metric, reducer))
+        return reduce_series(series, reducer)
+
+    monkeypatch.setattr(import_module("kb.signature.evaluate"), "reduce_series", counted)
+    run = a_run(loss=[1.0, 2.0], z_std=[0.1])
+    shared = Reductions(run)
+    for source in ("loss.last > 1 and loss.slope > 0", "loss.last > 3 or z_std.last < 1"):
+        alone, together = evaluate(parse(source), run), evaluate(parse(source), run, shared)
+        assert alone == together
+    assert len(asked) == 4 + 3
+    asked.clear()
+    evaluate(parse("loss.last > 1 and loss.slope > 0"), run, shared)
+    assert asked == []
 
 
 # Comparisons
@@ -319,12 +357,6 @@ def test_too_few_points_are_unknown(reducer: str, needed: int) -> None:
     assert reduce_series(fewer, reducer) is None
     if needed > 1:
         assert reduce_series(padded, reducer) is None
-
-
-def test_every_reducer_of_the_documentation_was_checked() -> None:
-    assert sorted(REDUCERS) == sorted(
-        "first last min max mean level start slope drift noise nonfinite n".split()
-    )
 
 
 def brute_force_drift(values: list[float]) -> float:

@@ -39,6 +39,13 @@ def test_an_amount_is_told_from_a_verdict() -> None:
     assert parse("max(lr, 0.1, chance(nt_xent))").kind == "number"
     assert parse("lr > 10").kind == "truth"
     assert parse("defined(lr)").kind == "truth"
+    assert parse("defined(loss.last)").kind == "truth"
+
+
+def test_a_name_that_is_setting_and_metric_means_the_metric_with_a_reducer() -> None:
+    bare, reduced = parse("defined(lr)"), parse("defined(lr.n)")
+    assert (bare.config, bare.metrics) == ({"lr"}, frozenset())
+    assert (reduced.config, reduced.metrics) == (frozenset(), {"lr"})
 
 
 @pytest.mark.parametrize(
@@ -102,7 +109,9 @@ def test_every_word_of_the_language_parses() -> None:
         ("ln(lr, 2)", 1, "ln takes 1 arguments, found 2"),
         ("ln(x=lr)", 1, "ln takes 1 arguments, found 0"),
         ("defined(lr, rel=1)", 1, "no such named argument"),
-        ("defined(loss.last)", 9, 'unknown metric "loss.last"'),
+        ("defined(loss.lats)", 9, 'unknown reducer "lats", did you mean "last"'),
+        ("defined(lss.last)", 9, 'unknown metric "lss"'),
+        ("defined(loss.last.first)", 9, "expected metric.reducer"),
         ("defined('loss')", 9, "unknown metric"),
         # types
         ("(lr > 1) + 1", 2, "found a comparison, expected a number"),
