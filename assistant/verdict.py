@@ -56,8 +56,8 @@ def _shown(fired: Sequence[str], weighed: Sequence[Weighed]) -> tuple[str, ...]:
     shown = [one.entry_id for one in roots[:MAX_FINDINGS]] or list(fired[:MAX_FINDINGS])
     reasons = [f"its numbers show {_listed(shown)}"]
     reasons += [
-        f"{_listed(one.consequences)} follow{'s' * (len(one.consequences) == 1)} "
-        f"from {one.entry_id}"
+        f"from {one.entry_id} follow{'s' * (len(one.consequences) == 1)} "
+        f"{_listed(one.consequences)}"
         for one in roots
         if one.consequences
     ]

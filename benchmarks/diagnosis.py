@@ -90,11 +90,15 @@ def _judge(path: Path) -> tuple[str, list[str], str]:
     return answer.verdict or "undecided", [one.entry.id for one in answer.diagnoses], ""
 
 
+def _right(one: Scored) -> bool:
+    return one.verdict == ("healthy" if one.healthy else "sick")
+
+
 def summary(scored: list[Scored]) -> dict[str, object]:
     """Return the scores as plain JSON types."""
     well = [one for one in scored if one.healthy]
     ill = [one for one in scored if not one.healthy]
-    right = [one for one in scored if one.verdict == ("healthy" if one.healthy else "sick")]
+    right = [one for one in scored if _right(one)]
     times = sorted(one.seconds for one in scored)
     per_label: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for one in ill:
@@ -128,13 +132,14 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--json", type=Path, help="write the scores and every run's outcome")
     parser.add_argument("--all", action="store_true", help="print every run, not the wrong ones")
+    parser.add_argument("--least", type=int, default=0, help="fail below so many right verdicts")
+    parser.add_argument("--no-false-alarm", action="store_true", help="fail on a false alarm")
     args = parser.parse_args()
     scored = score(args.directory)
     if not scored:
         raise SystemExit(f"{args.directory}: no truth.jsonl at or below it")
     for one in scored:
-        wrong = one.verdict != ("healthy" if one.healthy else "sick")
-        if args.all or wrong or (not one.healthy and one.rank_of(2) != 1):
+        if args.all or not _right(one) or (not one.healthy and one.rank_of(2) != 1):
             wanted = [name for name, grade in one.labels.items() if grade == 2]
             print(f"{one.name:<28} {one.verdict:<9} {one.named[:3]} wanted {wanted} {one.error}")
     result = summary(scored)
@@ -147,6 +152,10 @@ def main() -> None:
             for one in scored
         ]
         args.json.write_text(json.dumps(result | {"each": runs}, indent=1) + "\n")
+    if sum(map(_right, scored)) < args.least:
+        raise SystemExit(f"fewer than {args.least} verdicts are right")
+    if args.no_false_alarm and any(one.healthy and one.verdict == "sick" for one in scored):
+        raise SystemExit("a healthy run was called sick")
 
 
 if __name__ == "__main__":

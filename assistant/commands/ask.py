@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from assistant.commands.options import json_option, notify, pairs, print_json
 from assistant.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from kb.run import Run
 
 MOST_READ = 1 << 20
 """Bytes read from stdin: far more than a question or a log excerpt needs."""
@@ -32,6 +37,14 @@ MOST_READ = 1 << 20
     help="A setting of the run, such as batch_size=32. Repeatable.",
 )
 @click.option(
+    "-r",
+    "--run",
+    "run_path",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="PATH",
+    help="A log or run folder whose numbers speak for or against each cause.",
+)
+@click.option(
     "-k",
     default=5,
     show_default=True,
@@ -45,6 +58,7 @@ def ask(
     text: tuple[str, ...],
     metrics: tuple[str, ...],
     settings: tuple[str, ...],
+    run_path: Path | None,
     k: int,
     full: bool,
     as_markdown: bool,
@@ -57,16 +71,16 @@ def ask(
     \b
     Examples:
       ssl-doctor ask "loss stuck at 4.14" --set batch_size=32
+      ssl-doctor ask "kNN does not improve" --run lightning_logs
       tail -50 train.log | ssl-doctor ask -
     """
     from assistant.engine import diagnose, query
     from assistant.render.text import render
-    from assistant.run_input import named_run
 
     words = " ".join(text)
     if words.strip() == "-":
         words = sys.stdin.buffer.read(MOST_READ).decode("utf-8", "replace")
-    run = named_run(pairs(metrics, "--metric"), pairs(settings, "--set"))
+    run = _run(run_path, pairs(metrics, "--metric"), pairs(settings, "--set"))
     if words.strip():
         answer = query(words, run=run, k=k, notify=notify)
     elif run is not None and run.series:
@@ -84,3 +98,16 @@ def ask(
     if not answer.fits:
         return ExitCode.NOTHING_FITS
     return ExitCode.UNDECIDED if answer.verdict == "undecided" else ExitCode.DONE
+
+
+def _run(path: Path | None, metrics: dict[str, str], settings: dict[str, str]) -> Run | None:
+    """Return the run at `path`, or the one that --metric and --set describe."""
+    from assistant.run_input import named_run, typed_settings
+
+    if path is None:
+        return named_run(metrics, settings)
+    if metrics:
+        raise click.UsageError("--run reads the metrics; leave --metric out, or --run")
+    from ingest import open_run
+
+    return open_run(path, settings=typed_settings(settings))

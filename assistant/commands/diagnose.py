@@ -57,6 +57,9 @@ def diagnose(
         paths = tuple(found.path for path in paths for found in open_runs(path))
     if len(paths) == 1 and not everything:
         return _one(paths[0], named(names), set_by_hand(settings), k, full, as_markdown, as_json)
+    if full or as_markdown:
+        option = "--full" if full else "--markdown"
+        raise click.UsageError(f"{option} shows one run, found {len(paths)}")
     return _many(paths, named(names), set_by_hand(settings), k, as_json)
 
 

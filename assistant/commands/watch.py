@@ -54,7 +54,8 @@ def watch(
 ) -> int:
     """Follow a run; print a line when its verdict changes, or when it stops.
 
-    PATH need not exist yet. Ends with the run, with Ctrl-C, or with --until.
+    PATH need not exist yet. Ends with the run, with Ctrl-C, or with --until; the exit code is
+    then 0 only when that came.
 
     \b
     Examples:
@@ -76,9 +77,10 @@ def watch(
     for change in watching.watch(watcher, lambda one: one.what in wanted, interval=interval):
         click.echo(json.dumps(_plain(change)) if as_json else _line(change))
         last = change.what
-    if last == until:
-        return ExitCode.DONE
-    return code_of_verdict(watcher.answer.verdict if watcher.answer else None)
+    code = code_of_verdict(watcher.answer.verdict if watcher.answer else None)
+    if until in (None, "ended"):
+        return code
+    return ExitCode.DONE if last == until else code or ExitCode.NOTHING_FITS
 
 
 def _line(change: Change) -> str:

@@ -120,7 +120,7 @@ class _Walker:
             missing = outcome.names
         else:
             state, missing = ("fired" if outcome else "silent"), frozenset()
-        text = ast.unparse(node)
+        text = _text(node)
         seen = tuple(self.seen.items())
         self.clauses.append(Clause(text, state, seen, tuple(sorted(missing)), self.sides))
         return state, missing
@@ -231,6 +231,15 @@ class _Walker:
             return name in self.run.config
         metric = vocabulary().from_identifier(name) or name
         return metric in self.run.series and len(self.run.series[metric]) > 0
+
+
+def _text(node: ast.expr) -> str:
+    """Return a clause as text, kept on its node: trees are parsed once and evaluated often."""
+    held: str | None = getattr(node, "ssl_doctor_text", None)
+    if held is None:
+        held = ast.unparse(node)
+        setattr(node, "ssl_doctor_text", held)  # noqa: B010 (no such attribute for a checker)
+    return held
 
 
 def _kleene(
