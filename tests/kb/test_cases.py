@@ -22,7 +22,7 @@ def read(tmp_path: Path, trace: str) -> tuple[Cases, list[Problem]]:
 
 def steps_of(cases: Cases, metric: str) -> list[int]:
     (trace,) = cases.fires
-    return trace.run.series[metric].steps.tolist()
+    return [int(step) for step in trace.run.series[metric].steps]
 
 
 def test_a_trace_without_steps_counts_from_zero(tmp_path: Path) -> None:

@@ -128,7 +128,8 @@ def test_a_number_shares_a_token_with_its_other_spellings(value: float) -> None:
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=15))
 def test_stemming_keeps_something_and_joins_regular_forms(word: str) -> None:
     assert stem(word)
-    if len(word) > 3 and word[-1] in "bckmnpt" and word[-2] in "aou":
+    regular = len(word) > 3 and word[-1] in "bckmnpt" and word[-2] in "aou"
+    if regular and word not in NEGATIONS:
         assert stem(word + "s") == stem(word)
 
 

@@ -77,7 +77,7 @@ def test_every_fixture_is_claimed_and_has_its_steps_checked() -> None:
         ("dino", "dino"),
         ("open_clip", "openclip"),
         ("mmcv", "mmengine"),
-        ("moco", ""),
+        ("moco", "meter"),
     ],
 )
 def test_the_writer_is_recognised(name: str, logger: str) -> None:
