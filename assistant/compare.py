@@ -171,7 +171,10 @@ def _smooth(values: FloatArray, width: int) -> FloatArray:
 
 
 def _lasting(apart: np.ndarray[tuple[int], np.dtype[np.bool_]], width: int) -> int | None:
-    """Return the first place from which most of the rest stays apart, None when there is none."""
+    """Return the first place from which most of the rest stays apart, None when there is none.
+
+    What begins in the last `width` places has not stayed so yet.
+    """
     for place in np.flatnonzero(apart[: 1 - width]):
         rest = apart[place:]
         if rest[: 2 * width].all() and rest.mean() > 0.5:

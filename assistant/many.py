@@ -13,7 +13,6 @@ from assistant.answer import Answer
 from assistant.engine import diagnose
 from ingest.runs.open import given_layer, open_run
 from kb.errors import SslDoctorError
-from kb.run import Run
 from kb.types import Scalar
 from kb.vocabulary import vocabulary
 
@@ -26,13 +25,10 @@ _QUEUED = 4
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One run: its answer and what was read, or why it could not be."""
+    """One run: its answer, or why it could not be read."""
 
     path: str
     answer: Answer | None
-    metrics: int = 0
-    values: int = 0
-    method: str = ""
     error: str = ""
 
 
@@ -86,13 +82,6 @@ def _judge(work: tuple[Path, int, dict[str, str], dict[str, Scalar]]) -> Judgeme
     path, k, names, settings = work
     try:
         run = open_run(path, names=names, settings=settings)
-        answer = diagnose(run, k)
+        return Judgement(str(path), diagnose(run, k))
     except SslDoctorError as error:
         return Judgement(str(path), None, error=str(error))
-    return judgement(str(path), run, answer)
-
-
-def judgement(path: str, run: Run, answer: Answer) -> Judgement:
-    """Return the judgement of a run that was read."""
-    values = sum(len(one) for one in run)
-    return Judgement(path, answer, len(run.series), values, str(run.config.get("method", "")))

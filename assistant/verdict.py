@@ -52,9 +52,8 @@ def overturned(worded: str | None, first: str | None, fired: Sequence[str]) -> t
 
 
 def _shown(fired: Sequence[str], weighed: Sequence[Weighed]) -> tuple[str, ...]:
-    roots = [one for one in weighed if one.entry_id in fired and one.cause not in fired]
-    shown = [one.entry_id for one in roots[:MAX_FINDINGS]] or list(fired[:MAX_FINDINGS])
-    reasons = [f"its numbers show {_listed(shown)}"]
+    roots = [one for one in weighed if one.entry_id in fired and one.cause is None]
+    reasons = [f"its numbers show {_listed([one.entry_id for one in roots[:MAX_FINDINGS]])}"]
     reasons += [
         f"from {one.entry_id} follow{'s' * (len(one.consequences) == 1)} "
         f"{_listed(one.consequences)}"

@@ -32,6 +32,7 @@ class Trace:
     name: str
     run: Run
     line: int
+    unmatched_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,8 @@ def _trace(item: object, line: int) -> Trace | None:
             series[str(key)] = _stepped(Series.from_values(str(key), values), steps)
         except OverflowError:
             return None
-    return Trace(str(item["name"]), Run(settings, series), line)
+    unmatched = steps is not None and all(len(one) != len(steps) for one in series.values())
+    return Trace(str(item["name"]), Run(settings, series), line, unmatched)
 
 
 def _whole_numbers(steps: object) -> bool:

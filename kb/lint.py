@@ -232,6 +232,8 @@ class _Linter:
             if name not in CONFIG_NAMES:
                 close = nearest(name, CONFIG_NAMES)
                 self.report_case(trace.line, f'trace: unknown config "{name}"{close}')
+        if trace.unmatched_steps:
+            self.report_case(trace.line, "trace: steps match the length of none of its metrics")
         for name in trace.run.series:
             if name not in known:
                 close = nearest(name, known)

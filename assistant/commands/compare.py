@@ -23,8 +23,9 @@ def compare(a: Path, b: Path, names: tuple[str, ...], as_json: bool) -> int:
     of their noise and stay apart, or where one of them stops being finite.
 
     \b
-    Example:
+    Examples:
       ssl-doctor compare runs/baseline runs/new
+      ssl-doctor compare a.log b.log --map emb_spread=z_std
     """
     from assistant.compare import compare as compare_runs
     from assistant.render.runs import comparison

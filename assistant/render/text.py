@@ -48,11 +48,12 @@ def render(answer: Answer, *, full: bool = False) -> str:
         lines += _nothing_fits(answer)
     # What is to be measured next stands below: no `vs` line says it before.
     decided = answer.next_measurement.reason if answer.next_measurement else ""
-    for number, diagnosis in enumerate(_shown(answer, full), 1):
+    shown = _shown(answer, full)
+    for number, diagnosis in enumerate(shown, 1):
         if full or number == 1:
             lines += _diagnosis(number, diagnosis, "" if full else decided, full)
         else:
-            lines += _brief(number, diagnosis, answer.diagnoses[0].entry.id, decided)
+            lines += _brief(shown[:number], decided)
         lines.append("")
     if answer.passages:
         lines += _passages(answer, full)
@@ -66,7 +67,7 @@ def render(answer: Answer, *, full: bool = False) -> str:
 def _verdict(answer: Answer) -> list[str]:
     """Return the verdict with its reasons, and what an undecided one lacks most."""
     said = [f"Run: {answer.verdict}", *answer.reasons]
-    text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in said)
+    text = " ".join(f"{one[:1].upper()}{one[1:].rstrip('.')}." for one in said)
     missing = Counter(
         name
         for check in answer.unchecked
@@ -125,13 +126,17 @@ def _diagnosis(number: int, diagnosis: Diagnosis, decided: str, full: bool) -> l
     ]
 
 
-def _brief(number: int, diagnosis: Diagnosis, first: str, decided: str) -> list[str]:
-    """Return a candidate that is not the first: the one telling reason, and one thing to try."""
-    numbers = [one for one in diagnosis.evidence if one.kind != "text"]
-    versus = [one for one in diagnosis.evidence if one.values.get("neighbour") == first]
-    said = [one for one in diagnosis.evidence if "neighbour" not in one.values]
+def _brief(upto: Sequence[Diagnosis], decided: str) -> list[str]:
+    """Return the last of `upto`, not the first: the one telling reason that none before has
+    told, and one thing to try."""
+    *before, diagnosis = upto
+    told = {line.text for one in before for line in one.evidence}
+    evidence = [one for one in diagnosis.evidence if one.text not in told]
+    numbers = [one for one in evidence if one.kind != "text"]
+    versus = [one for one in evidence if one.values.get("neighbour") == before[0].entry.id]
+    said = [one for one in evidence if "neighbour" not in one.values]
     return [
-        *_heading(number, diagnosis),
+        *_heading(len(upto), diagnosis),
         *labelled("why", [one.text for one in (numbers or ([] if versus else said))[:1]]),
         *labelled("vs", [] if numbers else _versus(versus, decided)),
         *labelled("but", [_contradiction(item, False) for item in diagnosis.contradictions[:1]]),

@@ -172,6 +172,7 @@ def backtrack(steps: IntArray) -> tuple[float, float]:
     """
     if steps.size < 2:
         return 0.0, float("nan")
-    back = steps[:-1] - steps[1:]
+    # As floats: the difference of two far steps does not fit an integer.
+    back = steps[:-1].astype(np.float64) - steps[1:].astype(np.float64)
     best = int(np.argmax(back))
     return (float(back[best]), float(steps[best + 1])) if back[best] > 0 else (0.0, float("nan"))

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("encoder_export")
 
 CHANCE = "contrastive/chance-level-loss"
 SICK: dict[str, float] = {"loss": 4.143, "batch_size": 32, "z_std": 1e-4}
+BROKEN: dict[str, list[float]] = {"loss": [4.2] * 20 + [float("nan")] * 3, "grad_norm": [1.0] * 23}
 
 
 def ids(answer: Answer) -> list[str]:
@@ -124,14 +125,18 @@ def test_diagnose_judges_a_run_without_words() -> None:
 def test_a_run_overturns_the_words() -> None:
     words = "loss spikes"
     assert ids(assistant.query(words))[0] != "numerics/nan-hunting"
-    answer = assistant.query(words, run={"loss": [4.2, float("nan")]})
+    answer = assistant.query(words, run=BROKEN)
     assert answer.verdict == "sick"
     assert ids(answer)[0] == "numerics/nan-hunting"
+    assert "the run's numbers show numerics/nan-hunting instead" in answer.reasons[-1]
 
 
-def test_what_the_run_shows_is_above_all_that_it_does_not_show() -> None:
-    words = "the learning rate is too high and the loss spikes"
-    answer = assistant.query(words, run={"loss": [4.2, float("nan")], "z_std": 0.09, "dim": 128})
+def test_what_the_run_shows_is_above_all_that_it_rules_out() -> None:
+    words = "gradient norm explodes"
+    assert ids(assistant.query(words))[0] == "optim/gradient-explosion"
+    answer = assistant.query(words, run=BROKEN)
+    ruled_out = {check.entry_id for check in answer.checked if check.state == "silent"}
+    assert "optim/gradient-explosion" in ruled_out
     assert ids(answer)[0] == "numerics/nan-hunting"
 
 

@@ -65,6 +65,7 @@ def answer_with(text: str) -> Answer:
         text,
         True,
         "sick",
+        (text, text),
         (diagnosis, diagnosis),
         (hit, hit),
         (),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from assistant.run_input import as_run, named_run
-from kb.errors import UsageError
+from kb.errors import InputUnreadable, UsageError
 from kb.run import Run
 
 
@@ -98,9 +100,24 @@ def test_values_that_are_no_numbers_name_their_place(values: dict[str, object]) 
     assert "\n" not in str(error.value)
 
 
-def test_a_path_is_refused_with_an_example() -> None:
-    with pytest.raises(UsageError, match="expected a mapping"):
-        as_run("runs/1")  # type: ignore[arg-type]
+def test_a_path_is_the_run_that_lies_there(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,loss\n0,4.2\n10,4.1\n", encoding="utf-8")
+    for given in (path, str(path), tmp_path):
+        run = as_run(given)
+        assert run is not None
+        assert run.series["loss"].values.tolist() == [4.2, 4.1]
+        assert run.series["loss"].steps.tolist() == [0, 10]
+
+
+def test_a_path_without_a_run_is_unreadable() -> None:
+    with pytest.raises(InputUnreadable, match="/no/such/run"):
+        as_run("/no/such/run")
+
+
+def test_what_is_neither_run_nor_path_nor_mapping_is_refused_with_an_example() -> None:
+    with pytest.raises(UsageError, match=r"expected a mapping.*for example"):
+        as_run(3)  # type: ignore[arg-type]
 
 
 def test_options_become_a_run() -> None:
