@@ -153,41 +153,54 @@ def weigh(model: Model, judged: Mapping[str, Judged], method: str | None = None)
     leader: dict[str, str] = {}
     leaders: list[str] = []
     while left:
-        fired_now = tuple(left)
-        silent = [name for name in model.signed if states.get(name) == "silent"]
-        scores = model.scores(states, [*left, *silent])
-        first = max(left, key=lambda name: (scores[model.signed.index(name)], name))
-        rivals = [
-            name
-            for name in model.signed
-            if states.get(name) == "fired"
-            or (states.get(name) == "unknown" and model.concerns(name, method))
-            if first in model.explained(name, fired_now)
-        ]
-        places = [model.signed.index(name) for name in rivals]
-        # What the numbers show comes before what they merely allow.
-        shown = np.array([states.get(name) == "fired" for name in rivals])
-        raised = np.exp(scores[places] - scores[places].max())
-        most = raised[shown].max()
-        raised = np.where(shown, raised, np.minimum(raised, ALLOWED * most))
-        shares = raised / raised.sum()
-        first = rivals[int(np.argmax(shares))]
-        explained = list(model.explained(first, fired_now))
+        scores = model.scores(states, [name for name in model.signed if name not in leader])
+        chances = _chances(model, states, scores, left, method)
+        first = max(chances, key=lambda name: chances[name])
         separate = model.separate(first, leaders)
         leaders.append(first)
-        chances = dict(zip(rivals, shares * separate, strict=True))
+        explained = model.explained(first, left)
         # What `first` explains may be there all the same, beside it.
         for name in explained:
             chances.setdefault(name, chances[first] * model.separate(name, [first]))
-        for name, share in chances.items():
-            held = found.get(name)
-            if held is None or held.share < share:
-                found[name] = Weighed(name, float(scores[model.signed.index(name)]), float(share))
-        for name in explained:
             leader.setdefault(name, first)
-        left = [name for name in left if name not in explained and name != first]
+        for name, chance in chances.items():
+            share = chance * separate
+            if name not in found or found[name].share < share:
+                found[name] = Weighed(name, float(scores[model.signed.index(name)]), share)
+        left = [name for name in left if name not in (*explained, first)]
     ordered = sorted(found.values(), key=lambda one: (-one.share, -one.score, one.entry_id))
     return [_linked(model, one, leader) for one in ordered]
+
+
+def _chances(
+    model: Model,
+    states: Mapping[str, str],
+    scores: Float64s,
+    left: Sequence[str],
+    method: str | None,
+) -> dict[str, float]:
+    """Return the faults that explain the strongest of the signatures `left`, likeliest first.
+
+    Their probabilities sum to 1.
+    """
+    by_name = dict(zip(model.signed, scores.tolist(), strict=True))
+    strongest = max(left, key=lambda name: (by_name[name], name))
+    rivals = [
+        name
+        for name in model.signed
+        if strongest in model.explained(name, left)
+        and (
+            states.get(name) == "fired"
+            or (states.get(name) == "unknown" and model.concerns(name, method))
+        )
+    ]
+    weights = np.array([by_name[name] for name in rivals])
+    raised = np.exp(weights - weights.max())
+    # What the numbers show comes before what they merely allow.
+    shown = np.array([states.get(name) == "fired" for name in rivals])
+    raised = np.where(shown, raised, np.minimum(raised, ALLOWED * raised[shown].max()))
+    shares = raised / raised.sum()
+    return {rivals[place]: float(shares[place]) for place in np.argsort(-shares, kind="stable")}
 
 
 def _linked(model: Model, one: Weighed, leader: Mapping[str, str]) -> Weighed:

@@ -211,6 +211,8 @@ CASES_FAULTS = [
           ("repeats", '"all vectors became identical"', "0.80")),
     Fault("trace with an unknown field", "  - name: flat\n", "  - name: flat\n    note: x\n",
           "- name: flat", ("fires: expected a trace with name, config and metrics",)),
+    Fault("trace with steps of another length", "  - name: flat\n", "  - name: flat\n    steps: [1, 2]\n",
+          "- name: flat", ("steps match the length of none",)),
     Fault("trace without a name", "  - name: flat\n    config", "  - config", "  - config: {method",
           ("fires: expected a trace",)),
     Fault("trace of words", "z_std: 0.088", "z_std: high", "- name: healthy",
