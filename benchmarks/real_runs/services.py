@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import sqlite3
@@ -99,8 +100,8 @@ class WeightsAndBiases(Recorder):
     """W&B offline. Its debug logs and links are left out; they hold no metrics."""
 
     def start(self) -> None:
-        import wandb
-
+        # By name: beside the fixtures of tests a folder is called wandb too, and mypy finds that.
+        wandb: Any = importlib.import_module("wandb")
         settings = wandb.Settings(
             mode="offline",
             console="off",

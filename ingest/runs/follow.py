@@ -21,6 +21,7 @@ from ingest.runs.settings import Layer
 from kb.errors import InputUnreadable
 from kb.run import Run
 from kb.types import Scalar
+from kb.vocabulary import vocabulary
 
 MOST = 4096
 """Values kept of each metric: enough for every reduction, 64 KB."""
@@ -49,7 +50,7 @@ class Life:
 
 
 class Follower:
-    """One run, read again at each `poll`. Raises as `open_run` does for wrong names or settings.
+    """One run, read again at each `poll`. UsageError for a metric or setting that does not exist.
 
     The path may name a run that does not exist yet: the follower then waits for it. Once it has
     a run it stays with it, also when a newer one starts beside it. `clock` tells the time, in
@@ -66,7 +67,9 @@ class Follower:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path
-        self._names = names
+        self._names = dict(names or {})
+        for metric in self._names.values():
+            vocabulary().metric(metric)
         self._given = given_layer(settings or {})
         self._silent_after = silent_after
         self._located: Located | None = None
@@ -133,13 +136,17 @@ class Follower:
                 Layer(printable(located.path.name), self._log.settings),
                 *self._layers,
             ],
-            names=self._names,
+            names=self._names_logged(),
             source=printable(located.path),
             format=located.format,
             files=self._source.files(),
             findings=(*located.findings, *self._findings),
             updated=self._grown,
         )
+
+    def _names_logged(self) -> dict[str, str]:
+        """Return what the user named and is in the log: a metric may be logged late."""
+        return {name: one for name, one in self._names.items() if name in self._log.columns}
 
     def _complete(self) -> bool:
         assert self.run is not None

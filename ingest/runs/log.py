@@ -125,11 +125,6 @@ class Log:
         if column is not None and self._room(1):
             column.add(_bounded_step(step), value, self.most or MAX_VALUES)
 
-    def add_row(self, step: int, row: Mapping[str, float]) -> None:
-        """Append what one record logged at one step."""
-        for name, value in row.items():
-            self.add(name, step, value)
-
     def extend(
         self, name: str, steps: Sequence[int] | IntArray, values: Sequence[float] | FloatArray
     ) -> None:

@@ -88,7 +88,8 @@ def test_a_hang_is_stopped_and_a_defect(
         while True:
             pass
 
-    monkeypatch.setattr(fuzz_pool, "HANGS", 0.01)
+    assert kinds(read) == {""}  # what is imported at first use is there now
+    monkeypatch.setattr(fuzz_pool, "HANGS", 0.05)
     (kind,) = kinds(feed)
     assert kind.startswith("Hang at tests/benchmarks/test_fuzz.py:")
 
@@ -152,3 +153,16 @@ def test_all_inputs_are_read_by_several_processes(tmp_path: Path) -> None:
     seen = fuzz.fuzz(fuzz_pool.Job(1, 300, ("table", "settings"), 2, math.inf), tmp_path)
     assert seen["inputs"] == 300
     assert seen["defects"] == {}
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_noticed_and_its_other_inputs_are_read() -> None:
+    pool = fuzz_pool.Pool(fuzz_pool.Job(1, 3000, ("table",), 1, math.inf))
+    told: list[fuzz_pool.Tally] = []
+    for tally in pool.tallies():
+        if not told:
+            pool._running[0].kill()
+        told.append(tally)
+    assert [one.kind for tally in told for one in tally.defects] == ["table: death, -9"]
+    assert told[-1].done
+    assert sum(tally.counts.total() for tally in told) > 2000

@@ -16,6 +16,9 @@ _STEP = re.compile(
     r"(?: ?\(\w{1,10}\))?\s{0,3}[:=#]?\s{0,3}\[?\s{0,6}"
     r"(\d{1,15})(?![.\d])(?:\s{0,3}(?:/|of)\s{0,3}(\d{1,12}))?\s{0,3}\]?"
 )
+_STEP_WORDS = ("step", "it", "update", "batch")
+"""One of them stands in whatever _STEP finds: to look for them first takes a tenth of the time."""
+
 _OF_TOTAL = r"\s{0,6}(\d{1,12})\s{0,3}/\s{0,3}(\d{1,12})"
 _METER = re.compile(
     rf"\s{{0,3}}:?\s{{0,3}}\[{_OF_TOTAL}\s{{0,3}}(\(\s{{0,3}}\d{{1,3}}%\))?\s{{0,3}}\]"
@@ -46,7 +49,7 @@ def read_clock(line: str) -> LineClock | None:
     bar = _BAR.search(line) if "<" in line else None
     if bar is not None:
         return _of_bar(line, bar)
-    timm = _TIMM.search(line)
+    timm = _TIMM.search(line) if "Train: " in line else None
     if timm is not None:
         tick = Tick(float(timm[2]), float(timm[1]), True, int(timm[3]))
         return LineClock(tick, _without(line, timm), int(timm[3]), logger="timm")
@@ -69,9 +72,9 @@ def _of_bar(line: str, bar: re.Match[str]) -> LineClock:
 def _of_epoch(line: str, epoch: re.Match[str]) -> LineClock:
     number, rest = float(epoch[1]), _without(line, epoch)
     meter = _METER.match(line, epoch.end()) or _PLAIN_METER.match(line, epoch.end())
-    whole_run = _of_steps(rest)
-    if whole_run is not None and not whole_run.tick.restarts:
-        return LineClock(whole_run.tick._replace(epoch=number), whole_run.rest)
+    counted = _of_word(rest)
+    if counted is not None and not counted.tick.restarts:
+        return LineClock(counted.tick._replace(epoch=number), counted.rest)
     if meter is not None:
         # `Train Epoch: 0 [12800/1000000 (1%)]` counts images.
         images = meter.re is _METER and meter[3] is not None
@@ -80,19 +83,28 @@ def _of_epoch(line: str, epoch: re.Match[str]) -> LineClock:
         # The meters of PyTorch's ImageNet example, which time each step.
         logger = "meter" if rest.lstrip("| \t").startswith("Time") else ""
         return LineClock(tick, rest, int(meter[2]), logger=logger)
-    if whole_run is not None:
-        tick = whole_run.tick._replace(epoch=number, per_epoch=whole_run.of)
-        return LineClock(tick, whole_run.rest, whole_run.of)
+    counted = counted or _of_meter(rest)
+    if counted is not None:
+        tick = counted.tick._replace(epoch=number, per_epoch=counted.of)
+        return LineClock(tick, counted.rest, counted.of)
     return LineClock(Tick(None, number, whole="." not in epoch[1]), rest)
 
 
 def _of_steps(line: str) -> LineClock | None:
-    step = _STEP.search(line)
-    if step is not None:
-        restarts = step[1].lower()[:6] not in ("global", "num_up")
-        tick = Tick(float(step[2]), None, restarts)
-        return LineClock(tick, _without(line, step), int(step[3] or 0))
-    meter = _METER.search(line)
+    return _of_word(line) or _of_meter(line)
+
+
+def _of_word(line: str) -> LineClock | None:
+    step = _STEP.search(line) if any(map(line.lower().__contains__, _STEP_WORDS)) else None
+    if step is None:
+        return None
+    restarts = step[1].lower()[:6] not in ("global", "num_up")
+    tick = Tick(float(step[2]), None, restarts)
+    return LineClock(tick, _without(line, step), int(step[3] or 0))
+
+
+def _of_meter(line: str) -> LineClock | None:
+    meter = _METER.search(line) if "[" in line else None
     if meter is None:
         return None
     return LineClock(Tick(float(meter[1]), None, True), _without(line, meter), int(meter[2]))

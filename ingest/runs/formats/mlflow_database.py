@@ -12,10 +12,10 @@ from ingest.files import printable
 from ingest.runs.formats.base import FolderRun
 from ingest.runs.formats.points import Points
 from ingest.runs.formats.settings_text import scalar
-from ingest.runs.formats.sqlite import BATCH, Database
+from ingest.runs.formats.sqlite import BATCH, Database, ascending
 from ingest.runs.formats.sqlite_source import DatabaseSource
 from ingest.runs.formats.state import CRASHED, FINISHED, RUNNING, STATE
-from ingest.runs.log import Log, number
+from ingest.runs.log import MAX_NAME, Log, number
 
 _STATES = {"RUNNING": RUNNING, "FINISHED": FINISHED, "FAILED": CRASHED, "KILLED": CRASHED}
 _MILLISECONDS = 1000.0
@@ -41,17 +41,17 @@ class _Run:
             f"WHERE run_uuid = ? AND rowid > ? ORDER BY rowid LIMIT {BATCH}"
         )
         grown = False
-        while rows := database.rows(query, self._key, self._seen):
+        while rows := ascending(database.rows(query, self._key, self._seen), self._seen):
             grown = True
             self._take(rows)
         return grown
 
-    def _take(self, rows: list[tuple[object, ...]]) -> None:
+    def _take(self, rows: list[tuple[int, tuple[object, ...]]]) -> None:
         columns: list[int] = []
         steps: list[int] = []
         values: list[float] = []
-        for rowid, name, value, step, is_nan in rows:
-            self._seen = rowid if isinstance(rowid, int) else sys.maxsize
+        for rowid, (name, value, step, is_nan) in rows:
+            self._seen = rowid
             plain = float("nan") if is_nan else _stored(value)
             if plain is not None:
                 columns.append(self._points.column(str(name)))
@@ -99,7 +99,7 @@ def listed(path: Path, database: Database) -> list[FolderRun]:
     found: list[FolderRun] = []
     for key, name, started in database.rows(query):
         written = max(number(started) or 0.0, number(newest.get(key)) or 0.0) / _MILLISECONDS
-        title = f"{printable(str(name or key))}"
+        title = printable(str(name or key)[:MAX_NAME])
         opened = partial(_open, path, str(key))
         found.append(FolderRun(title, path, written, opened))
     return found

@@ -14,7 +14,7 @@ from ingest.runs.formats.base import FolderRun
 from ingest.runs.formats.points import Points
 from ingest.runs.formats.settings_text import scalar
 from ingest.runs.formats.state import CRASHED, FINISHED, RUNNING, STATE
-from ingest.runs.log import MAX_COLUMNS, MAX_SETTINGS, Log, number
+from ingest.runs.log import MAX_COLUMNS, MAX_NAME, MAX_SETTINGS, Log, number
 from ingest.runs.source import CHUNK, Lines, open_regular
 from kb.errors import InputUnreadable
 from kb.types import Scalar
@@ -205,5 +205,5 @@ def _run(path: Path) -> FolderRun:
         updated = max(one.stat().st_mtime for one in written)
     else:
         updated = ended / 1000
-    name = printable(str(meta.get("run_name") or path.name))
+    name = printable(str(meta.get("run_name") or path.name)[:MAX_NAME])
     return FolderRun(name, path, updated, partial(RunFolder, path))

@@ -51,7 +51,7 @@ def metrics_in(line: str, *, clocked: bool) -> dict[str, float]:
             continue
         telling = telling or kind == "metric"
         found.setdefault(f"{name} (ms)" if unit == "ms" else name, float(value))
-    knn = _KNN.search(line)
+    knn = _KNN.search(line) if "classifier" in line else None
     if knn is not None:
         return {f"{knn[1]} Top1": float(knn[2])}
     return found if telling else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from ingest.runs.formats.clock import Tick, counts
@@ -35,7 +36,7 @@ class Rows:
         epoch = None if clocks.epoch is None else values[clocks.epoch]
         whole = epoch is None or epoch.is_integer()
         self._records.add(layout, values, Tick(step, epoch, whole=whole))
-        if step is not None:
+        if step is not None and math.isfinite(step):
             self.newest = int(step)
 
     def flush(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,6 +81,19 @@ class Database:
             if len(found) >= BATCH or held >= MOST_TEXT:
                 break
         return found
+
+
+def ascending(
+    rows: Iterable[tuple[object, ...]], after: int
+) -> list[tuple[int, tuple[object, ...]]]:
+    """Return the row id, the first value of a row, and the rest, of rows whose ids rise from
+    `after` on. A damaged database gives others too, the same ones each time that it is asked."""
+    found: list[tuple[int, tuple[object, ...]]] = []
+    for rowid, *rest in rows:
+        if isinstance(rowid, int) and rowid > after:
+            found.append((rowid, tuple(rest)))
+            after = rowid
+    return found
 
 
 def _is_plain(sql: object) -> bool:

@@ -15,9 +15,9 @@ from ingest.runs.formats.base import FolderFormat, FolderRun
 from ingest.runs.formats.json_lines import parse
 from ingest.runs.formats.json_numbers import numbers
 from ingest.runs.formats.rows import Rows
-from ingest.runs.formats.sqlite import BATCH, Database
+from ingest.runs.formats.sqlite import BATCH, Database, ascending
 from ingest.runs.formats.sqlite_source import DatabaseSource, runs_in
-from ingest.runs.log import Log, number
+from ingest.runs.log import MAX_NAME, Log, number
 
 _OWN = "_"
 """What Trackio adds to a configuration starts so: who logged, when, in which group."""
@@ -48,11 +48,11 @@ class _Run:
             f"AND +{self._column} = ? ORDER BY rowid LIMIT {BATCH}"
         )
         grown = False
-        while rows := database.rows(query, self._seen, newest, self._key):
+        while rows := ascending(database.rows(query, self._seen, newest, self._key), self._seen):
             grown = True
-            for rowid, step, metrics in rows:
+            for rowid, (step, metrics) in rows:
                 self._read_row(step, metrics)
-                self._seen = rowid if isinstance(rowid, int) else newest
+                self._seen = rowid
             self._rows.flush()
         self._seen = max(self._seen, newest)
         return grown
@@ -95,7 +95,7 @@ def _listed(path: Path, database: Database) -> list[FolderRun]:
     found: list[FolderRun] = []
     for key, name, timestamp in database.rows(query):
         make = partial(_open, path, where, column, str(key))
-        title = f"{printable(path.stem)}/{printable(str(name))}"
+        title = f"{printable(path.stem)}/{printable(str(name)[:MAX_NAME])}"
         found.append(FolderRun(title, path, _seconds(timestamp), make))
     return found
 

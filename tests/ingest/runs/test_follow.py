@@ -120,7 +120,7 @@ def test_the_loggers_own_word_on_the_end_counts(training: Training, said: str, s
 TRACEBACK = (
     "Traceback (most recent call last):\n"
     '  File "train.py", line 10, in <module>\n'
-    "    loss = 0.5 * step(7)\n"
+    '    log("step 7 loss: 0.5")\n'
     "RuntimeError: CUDA out of memory\n"
 )
 
@@ -142,6 +142,7 @@ def test_a_run_that_goes_on_after_an_error_did_not_crash(training: Training) -> 
     training.write(_printed(0, 5) + TRACEBACK, "train.log")
     assert training.later(10) == "crashed"
     training.write(_printed(5, 6), "train.log")
+    assert training.later(10) == "live"
     assert training.later(10) == "live"
 
 
@@ -250,6 +251,24 @@ def test_the_newest_run_is_followed_and_stays_so(training: Training) -> None:
 def test_a_wrong_setting_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown setting"):
         Follower(tmp_path, settings={"batch_sise": 3})
+
+
+def test_a_wrong_metric_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="z_sdt"):
+        Follower(tmp_path, names={"spread": "z_sdt"})
+
+
+def test_a_name_given_by_hand_may_be_logged_later(tmp_path: Path) -> None:
+    training = Training(tmp_path / "run")
+    training.follower = Follower(
+        training.folder, names={"spread": "z_std"}, clock=lambda: training.now
+    )
+    training.write('{"step": 0, "loss": 4.0}\n', "log.jsonl")
+    assert training.later(1) == "live"
+    training.write('{"step": 1, "loss": 3.9, "spread": 0.5}\n', "log.jsonl")
+    training.later(1)
+    assert training.follower.run is not None
+    assert training.follower.run.series["z_std"].values.tolist() == [0.5]
 
 
 # Memory and cost

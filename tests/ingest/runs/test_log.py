@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.runs import log as log_module
@@ -160,6 +160,7 @@ def _can_be_shown(text: str, most: int) -> bool:
 
 
 @given(name=hostile, text=hostile)
+@example(name="loss\ud800", text="half \udfff")
 def test_names_and_texts_are_one_line_of_utf_8(name: str, text: str) -> None:
     log = Log()
     log.add(name, 0, 1.0)

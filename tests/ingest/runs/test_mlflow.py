@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from text_reading import DATA, content, found, points
 
 from ingest.runs.formats.mlflow import FORMAT
+from ingest.runs.formats.sqlite import Database
 from ingest.runs.log import Log
 from ingest.runs.source import Source
 from kb.errors import InputUnreadable
@@ -203,6 +204,28 @@ def test_a_deleted_run_is_not_offered(run_folder: Path, database: Path) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE name = 'newer'")
     assert [run.name for run in FORMAT.runs(run_folder.parents[2])] == ["older"]
+
+
+def test_a_damaged_table_that_gives_the_same_rows_forever_is_read_once(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Database.rows
+
+    def from_the_start(self: Database, query: str, *values: object) -> list[tuple[object, ...]]:
+        return ask(self, query.replace("rowid > ?", "rowid > 0 * ?"), *values)
+
+    whole, _ = opened(database)
+    monkeypatch.setattr(Database, "rows", from_the_start)
+    assert content(opened(database)[0]) == content(whole)
+
+
+def test_a_long_name_is_cut(run_folder: Path, database: Path) -> None:
+    name = "x" * 9999
+    (run_folder / "meta.yaml").write_text(f"end_time: null\nrun_name: {name}\nstatus: 1\n")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE runs SET name = ?", (name,))
+    names = [run.name for run in FORMAT.runs(run_folder.parents[2])]
+    assert [len(one) for one in names] == [200] * 3
 
 
 def test_the_running_run_is_as_new_as_its_newest_file(run_folder: Path) -> None:

@@ -97,13 +97,36 @@ def test_a_table_rewritten_with_a_wider_header_is_read_anew(table: Followed) -> 
     assert points(table.log, "z_std") == [(2, 0.9)]
 
 
-def test_a_file_whose_start_is_long_and_the_same_is_read_anew_by_its_end(tmp_path: Path) -> None:
+def _rows(middle: str, loss: str = "loss") -> str:
+    steady = "".join(f"{at},1.0\n" for at in range(300))
+    return f"step,{loss}\n{steady}{middle}{steady}"
+
+
+def test_a_file_with_another_start_is_read_anew(tmp_path: Path) -> None:
     one = Followed(tmp_path / "metrics.csv")
-    head = "step,loss" + "".join(f",metric_{at}" for at in range(200)) + "\n"
-    blanks = "," * 200
-    one.append(f"{head}0,4.0{blanks}\n1,3.5{blanks}\n")
-    assert one.rewrite(f"{head}0,8.0{blanks}\n1,7.5{blanks}\n2,7.0{blanks}\n")
-    assert one.loss() == [(0, 8.0), (1, 7.5), (2, 7.0)]
+    one.append(_rows("", loss="lass"))
+    assert one.rewrite(_rows("") + "9,9.0\n")
+    assert one.loss()[-1] == (9, 9.0)
+    assert "lass" not in one.log.columns
+
+
+def test_a_file_that_was_longer_before_the_place_of_the_last_look_is_read_anew(
+    tmp_path: Path,
+) -> None:
+    one = Followed(tmp_path / "metrics.csv")
+    one.append(_rows("7,7.0\n"))
+    assert one.rewrite(_rows("8,8.0\n7,7.0\n"))
+    assert (8, 8.0) in one.loss()
+
+
+def test_another_file_with_the_same_start_and_end_is_read_anew(tmp_path: Path) -> None:
+    one = Followed(tmp_path / "metrics.csv")
+    one.append(_rows("7,7.0\n"))
+    other = tmp_path / "other"
+    other.write_text(_rows("8,8.0\n"))
+    other.replace(one.path)
+    assert one.source.poll()
+    assert (8, 8.0) in one.loss()
 
 
 def test_a_document_written_whole_each_time_is_read_each_time(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from text_reading import DATA, content, found, points
 
+from ingest.runs.formats.sqlite import Database
 from ingest.runs.formats.trackio import FORMAT
 from ingest.runs.log import Log
 from ingest.runs.source import Source
@@ -61,7 +62,7 @@ def refusal(path: Path) -> str:
     return ""
 
 
-def write(connection: sqlite3.Connection, step: int, metrics: object) -> None:
+def write(connection: sqlite3.Connection, step: float, metrics: object) -> None:
     """Log one row of the run `newer`."""
     connection.execute(
         "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics) "
@@ -167,6 +168,33 @@ def test_steps_that_went_back_are_found(database: Path, writer: sqlite3.Connecti
     log, _ = opened(database)
     assert points(log, "train/loss")[-1] == (100, 1.0)
     assert found(log, "step went back")
+
+
+@pytest.mark.parametrize("step", [math.inf, -math.inf, 1e300])
+def test_a_row_without_a_possible_step_is_read(
+    database: Path, writer: sqlite3.Connection, step: float
+) -> None:
+    write(writer, step, {"train/loss": 7.5})
+    log, _ = opened(database)
+    assert points(log, "train/loss")[-1][1] == 7.5
+
+
+def test_a_damaged_table_that_gives_the_same_rows_forever_is_read_once(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Database.rows
+
+    def from_the_start(self: Database, query: str, *values: object) -> list[tuple[object, ...]]:
+        return ask(self, query.replace("rowid > ?", "rowid > 0 * ?"), *values)
+
+    whole, _ = opened(database)
+    monkeypatch.setattr(Database, "rows", from_the_start)
+    assert content(opened(database)[0]) == content(whole)
+
+
+def test_a_long_name_is_cut(database: Path, writer: sqlite3.Connection) -> None:
+    writer.execute("UPDATE metrics SET run_name = ? WHERE run_name = 'newer'", ("x" * 9999,))
+    assert max(len(run.name) for run in FORMAT.runs(database)) < 300
 
 
 def test_older_databases_know_runs_by_name(tmp_path: Path) -> None:
