@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from ingest.files import printable
 from ingest.runs import layout
 from ingest.runs.formats.base import FileFormat, FolderFormat, FolderRun
-from ingest.runs.joined import JoinedSource
+from ingest.runs.joined import JoinedSource, LatestSource
 from ingest.runs.log import Log
 from ingest.runs.source import FileSource, Source
 from ingest.runs.walk import Seen
@@ -178,7 +178,27 @@ def _last_states(logs: Sequence[Candidate]) -> list[Candidate]:
     """Keep the newest of the states that are saved with each checkpoint: it holds the others."""
     states = [log for log in logs if log.path.name == "trainer_state.json"]
     kept = max(states, key=Candidate.order, default=None)
-    return [log for log in logs if log not in states or log is kept]
+    others = [log for log in logs if log not in states]
+    return others if kept is None else [*others, _of_states(kept)]
+
+
+def _of_states(newest: Candidate) -> Candidate:
+    """Return the log that goes on in the state of the next checkpoint."""
+    form, folder = newest.form, newest.path.parent
+    if form is None or not layout.is_checkpoint(folder.name):
+        return newest
+    listing = partial(_states, folder.parent, newest.path.name)
+    return replace(newest, open=lambda log: LatestSource(listing, log, form.make))
+
+
+def _states(folder: Path, name: str) -> list[Path]:
+    """Return the states of the checkpoints in a folder, the newest last; none if it is gone."""
+    try:
+        held = [one for one in folder.iterdir() if layout.is_checkpoint(one.name)]
+    except OSError:
+        return []
+    states = [one / name for one in held if not one.is_symlink() and (one / name).is_file()]
+    return sorted(states, key=layout.counted)
 
 
 def _split(logs: Sequence[Candidate]) -> tuple[list[Candidate], list[list[Candidate]]]:

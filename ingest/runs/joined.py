@@ -1,4 +1,4 @@
-"""Several files of one run, a new one for each start, read as one log."""
+"""Several files of one run, read as one log: one for each start, or one for each checkpoint."""
 
 from __future__ import annotations
 
@@ -58,3 +58,34 @@ class JoinedSource:
     def files(self) -> tuple[Path, ...]:
         """Return the files read so far."""
         return tuple(self._sources)
+
+
+class LatestSource:
+    """The newest of several files that each hold the whole run so far; see Source.
+
+    Trainers save their state with each checkpoint: a followed run goes on in the next file.
+    """
+
+    def __init__(self, listing: Callable[[], Sequence[Path]], log: Log, make: MakeReader) -> None:
+        self._listing = listing
+        self._log = log
+        self._make = make
+        self._source: FileSource | None = None
+
+    def poll(self) -> bool:
+        """Read what is new, from the start where a newer file has come."""
+        newest = next(reversed(self._listing()), None)
+        if newest is not None and (self._source is None or newest != self._source.path):
+            if self._source is not None:
+                self._log.clear()
+            self._source = FileSource(newest, self._log, self._make)
+        return self._source is not None and self._source.poll()
+
+    def close(self) -> None:
+        """Tell the reader that its file is complete."""
+        if self._source is not None:
+            self._source.close()
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the file that is read."""
+        return () if self._source is None else (self._source.path,)

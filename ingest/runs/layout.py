@@ -108,6 +108,11 @@ def looks_like_a_log(path: Path) -> bool:
     return suffix in _LOGS or is_event_file(path.name) or names_a_run(path)
 
 
+def is_checkpoint(name: str) -> bool:
+    """Tell whether a folder is one of a Hugging Face trainer's checkpoints."""
+    return _CHECKPOINT.fullmatch(name) is not None
+
+
 def is_event_file(name: str) -> bool:
     """Tell whether TensorBoard would read a file of this name."""
     return "tfevents" in name

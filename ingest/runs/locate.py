@@ -6,7 +6,8 @@ most metrics is read, the others only for their settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,11 +58,12 @@ def locate(path: Path) -> Located:
     Raises InputUnreadable when there is none, with what was looked for and what is there.
     """
     place = Place(path)
-    run = place.newest()
-    if run is None:
-        raise place.nothing()
-    located = _located(place, run)
-    runs = place.count()
+    with _standing_still(path):
+        run = place.newest()
+        if run is None:
+            raise place.nothing()
+        located = _located(place, run)
+        runs = place.count()
     findings = list(located.findings)
     if runs > 1:
         text = f"the newest of {runs} runs is read, {located.name}"
@@ -75,10 +77,25 @@ def locate(path: Path) -> Located:
 def find_runs(path: Path) -> list[Located]:
     """Return all runs at a path, the newest first; InputUnreadable when there is none."""
     place = Place(path)
-    found = [_located(place, run) for run in place.all_runs()]
+    with _standing_still(path):
+        found = [_located(place, run) for run in place.all_runs()]
     if not found:
         raise place.nothing()
     return found
+
+
+@contextmanager
+def _standing_still(path: Path) -> Iterator[None]:
+    """Turn what happens when files vanish while they are looked at into a clear error."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputUnreadable(
+            f"a file went away while it was looked at ({reason})",
+            where=printable(path),
+            hint="try again in a moment",
+        ) from error
 
 
 def _located(place: Place, run: list[Candidate]) -> Located:

@@ -127,7 +127,7 @@ def _runs(path: Path) -> list[FolderRun]:
 
 def _run(path: Path) -> FolderRun:
     written = [*_logs(path), *(one for one in (path / _CONFIG, path / _SUMMARY) if one.is_file())]
-    updated = max(one.stat().st_mtime for one in written)
+    updated = max((one.stat().st_mtime for one in written), default=0.0)
     return FolderRun(printable(path.name), path, updated, partial(RunFolder, path))
 
 

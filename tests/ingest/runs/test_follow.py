@@ -328,3 +328,19 @@ def test_a_million_points_keep_memory_flat_and_cost_constant(training: Training,
     assert set(np.diff(training.loss.steps[:-1]).tolist()) == {256}
     first, last = np.median(seconds[5:15]), np.median(seconds[-10:])
     assert last < 1.5 * first
+
+
+def test_a_trainer_that_saves_its_state_with_each_checkpoint_is_followed_into_the_next(
+    training: Training,
+) -> None:
+    def save(steps: int) -> None:
+        history = [{"loss": 5 - at * 1e-3, "step": at} for at in range(1, steps + 1)]
+        state = {"global_step": steps, "log_history": history}
+        training.write(json.dumps(state), f"checkpoint-{steps}/trainer_state.json", "w")
+
+    save(9)
+    assert training.later(0) == "live"
+    assert training.loss.steps[-1] == 9
+    save(10)
+    assert training.later(1) == "live"
+    assert training.loss.steps.tolist() == list(range(1, 11))

@@ -18,6 +18,7 @@ from ingest.runs.joined import JoinedSource
 from ingest.runs.layout import home
 from ingest.runs.locate import Located, find_runs, locate
 from ingest.runs.log import Log
+from ingest.runs.place import Place
 from kb.errors import InputUnreadable
 
 CSV = "epoch,step,train_loss\n0,0,4.0\n0,1,3.0\n"
@@ -431,3 +432,16 @@ def test_the_newest_of_a_thousand_runs_is_found_by_looking_into_few(
     assert found.name == "run776"
     assert texts(found) == ["the newest of 1000 runs is read, run776"]
     assert len(opened) < 5
+
+
+def test_files_that_go_away_while_they_are_looked_at_are_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "metrics.csv").write_text("step,loss\n1,2\n")
+
+    def gone(place: Place) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(Place, "newest", gone)
+    with pytest.raises(InputUnreadable, match=r"went away.*try again"):
+        locate(tmp_path)
