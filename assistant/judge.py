@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -36,7 +37,8 @@ def judge(entries: Iterable[Entry], run: Run) -> dict[str, Judged]:
 def evidence_of(judged: Judged) -> list[Evidence]:
     """Return a line for each clause that held, with the numbers it used, the telling ones first.
 
-    Clauses about the method and about how many values there are say nothing of what is wrong.
+    Clauses about the method, about how many values there are, and that only keep a ratio from
+    meaning nothing say nothing of what is wrong.
     """
     if judged.verdict.state != "fired":
         return []
@@ -44,7 +46,9 @@ def evidence_of(judged: Judged) -> list[Evidence]:
     seen: set[str] = set()
     for clause in judged.verdict.clauses:
         names = [name for name, _ in clause.values]
-        if clause.state != "fired" or clause.text in seen or all(map(_preliminary, names)):
+        if clause.state != "fired" or clause.text in seen:
+            continue
+        if all(map(_preliminary, names)) or _GUARD.fullmatch(clause.text):
             continue
         seen.add(clause.text)
         metric = any("." in name or "(" in name for name in names)
@@ -55,6 +59,9 @@ def evidence_of(judged: Judged) -> list[Evidence]:
 def _preliminary(name: str) -> bool:
     return name == "method" or name.endswith((".n", "_at")) or name in _CLOCK
 
+
+_GUARD = re.compile(r"\w+\.(?:first|last|min|max|mean|level|start|low|high) >=? 0")
+"""A value above 0: what a ratio of it needs."""
 
 _CLOCK = frozenset(f"{clock}.{end}" for clock in ("epoch", "step") for end in ("first", "last"))
 

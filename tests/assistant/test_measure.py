@@ -231,3 +231,15 @@ def test_what_could_not_be_checked_names_what_was_missing() -> None:
     checked, unchecked = checks(judge(entries, run_with({}, z_std=[0.001])))
     assert [(one.entry_id, one.state) for one in checked] == [("a/a", "fired")]
     assert [(one.entry_id, one.reason) for one in unchecked] == [("b/b", "missing: neg_sim")]
+
+
+def test_a_clause_that_only_keeps_a_ratio_sound_is_no_evidence() -> None:
+    signature = "loss.start > 0 and loss.level > 0.5 * loss.start and loss.nonfinite > 0"
+    (judged,) = judge(
+        [diagnosis("a/a", signature=signature).entry],
+        run_with({}, loss=[2.0, 1.9, float("nan")]),
+    ).values()
+    told = [one.text for one in evidence_of(judged)]
+    assert len(told) == 2
+    assert not any(one.startswith("The initial loss") for one in told)
+    assert any("NaN" in one for one in told)
