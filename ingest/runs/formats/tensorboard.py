@@ -173,23 +173,6 @@ class TensorBoardReader:
             return None
 
 
-def first_wall_time(head: bytes) -> float | None:
-    """Return when a file's first event was written, in seconds since the epoch.
-
-    `head` is the start of the file; None when it holds no complete event. Files of one run are
-    in the order of these times.
-    """
-    if not starts_with_record(head):
-        return None
-    end = HEADER + int.from_bytes(head[:8], "little")
-    if end > len(head):
-        return None
-    try:
-        return read_event(head, HEADER, end).wall_time
-    except WireError:
-        return None
-
-
 def _claims(name: str, head: bytes) -> float:
     named = "tfevents" in name
     if starts_with_record(head):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from text_reading import DATA, content, cut, found, points, read, read_pieces
 
 from ingest.runs.formats.crc32c import crc32c
-from ingest.runs.formats.tensorboard import FORMAT, first_wall_time
+from ingest.runs.formats.tensorboard import FORMAT
 from ingest.runs.formats.wire import WireError, fields
 from ingest.runs.log import MAX_COLUMNS, Log
 from ingest.runs.source import MAX_RECORD
@@ -322,9 +322,3 @@ def test_event_files_are_claimed_by_name_and_content() -> None:
     assert FORMAT.claims("renamed", head) > 0.5
     assert FORMAT.claims("events.out.tfevents.1.host", b"") > 0.5
     assert FORMAT.claims("log.txt", b"Epoch 1 loss 2.0\n") == 0.0
-
-
-def test_the_first_wall_time_orders_files() -> None:
-    assert first_wall_time(framed(event(1, simple("x", 1), time=12.5)) + b"more") == 12.5
-    assert first_wall_time(FILES["plain"][:20]) is None
-    assert first_wall_time(b"no event file at all") is None
