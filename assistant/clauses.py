@@ -40,9 +40,9 @@ def said(clause: Clause) -> str:
 def _compared(left: ast.expr, right: ast.expr, relation: str, clause: Clause) -> str:
     first, second = _words(ast.unparse(left)), _words(ast.unparse(right))
     if len(clause.sides) == 2:
-        first = f"{first} is {_number(clause.sides[0])}"
+        first = f"{first} is {shown(clause.sides[0])}"
         if not isinstance(right, ast.Constant):
-            second = f"{_number(clause.sides[1])}, {second}"
+            second = f"{shown(clause.sides[1])}, {second}"
     else:
         first = f"{first} is {dict(clause.values).get(ast.unparse(left), '')}".rstrip()
     direct = isinstance(left, ast.Attribute | ast.Name) and isinstance(
@@ -53,10 +53,7 @@ def _compared(left: ast.expr, right: ast.expr, relation: str, clause: Clause) ->
 
 
 def _inputs(values: tuple[tuple[str, Scalar], ...]) -> str:
-    return ", ".join(
-        f"{_words(name)} {_number(value) if isinstance(value, float) else value}"
-        for name, value in values
-    )
+    return ", ".join(f"{_words(name)} {shown(value)}" for name, value in values)
 
 
 def _words(text: str) -> str:
@@ -72,5 +69,6 @@ def _reduced(match: re.Match[str]) -> str:
     return reducer.said.format(match["metric"].replace("__", "/"))
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+def shown(value: Scalar) -> str:
+    """Return a value as a sentence gives it: four digits of a float."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

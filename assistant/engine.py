@@ -76,7 +76,7 @@ class _Case:
 
     @cached_property
     def fired(self) -> list[str]:
-        return [name for name, one in self.judged.items() if one.verdict.state == "fired"]
+        return judge.fired_of(self.judged)
 
     @cached_property
     def numbers(self) -> dict[str, list[Reading]]:
@@ -99,8 +99,8 @@ class _Case:
     def clues(self) -> rank.Clues:
         by_entry: dict[str, float] = {}
         if self.judged:
-            states = {name: one.verdict.state for name, one in self.judged.items()}
-            by_entry = dict(zip(self.model.signed, self.model.scores(states).tolist(), strict=True))
+            scores = self.model.scores(judge.states_of(self.judged))
+            by_entry = dict(zip(self.model.signed, scores.tolist(), strict=True))
         return rank.Clues(self.numbers, self.judged, by_entry, self.weighed)
 
 

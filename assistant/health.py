@@ -51,12 +51,14 @@ class Health:
 
 def health_of(run: Run) -> Health:
     """Return the signs of health of a run in which no signature fired."""
-    progress = [sign for look in (_loss_falls, *_RISES) if (sign := look(run))]
+    falls = _loss_falls(run)
+    rises = [sign for look in _RISES if (sign := look(run))]
+    progress = [falls, *rises] if falls else rises
     spread = [sign for look in _SPREADS if (sign := look(run))]
     missing: list[str] = []
     if not progress:
         missing.append(_no_progress(run))
-    if _collapse_hides(run) and not spread and not any(look(run) for look in _RISES):
+    if _collapse_hides(run) and not spread and not rises:
         missing.append(
             "the loss of this method is at its best in a collapsed run: log the spread of the "
             "embeddings (z_std) or a kNN accuracy"

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from assistant.answer import Check, Evidence
-from assistant.clauses import said
+from assistant.clauses import said, shown
 from kb.run import Run
-from kb.signature import Clause, Reductions, Verdict, evaluate, parse
+from kb.signature import Clause, Reductions, State, Verdict, evaluate, parse
+from kb.signature.reducers import ON_PLOT
 from kb.types import Entry, Scalar
 
 MISSING = "missing: "
@@ -32,6 +33,16 @@ def judge(entries: Iterable[Entry], run: Run) -> dict[str, Judged]:
         for entry in entries
         if entry.signature
     }
+
+
+def states_of(judged: Mapping[str, Judged]) -> dict[str, State]:
+    """Return what each signature says, by entry."""
+    return {name: one.verdict.state for name, one in judged.items()}
+
+
+def fired_of(judged: Mapping[str, Judged]) -> list[str]:
+    """Return the entries whose signatures fired."""
+    return [name for name, state in states_of(judged).items() if state == "fired"]
 
 
 def evidence_of(judged: Judged) -> list[Evidence]:
@@ -60,7 +71,7 @@ def _preliminary(name: str) -> bool:
     return name == "method" or name.endswith((".n", "_at")) or name in _CLOCK
 
 
-_GUARD = re.compile(r"\w+\.(?:first|last|min|max|mean|level|start|low|high) >=? 0")
+_GUARD = re.compile(rf"\w+\.(?:{'|'.join(ON_PLOT)}) >=? 0")
 """A value above 0: what a ratio of it needs."""
 
 _CLOCK = frozenset(f"{clock}.{end}" for clock in ("epoch", "step") for end in ("first", "last"))
@@ -92,12 +103,9 @@ def unknown_names(run: Run | None) -> tuple[Check, ...]:
 
 def _reason(verdict: Verdict) -> str:
     deciding: list[Clause] = [one for one in verdict.clauses if one.state == verdict.state]
-    shown = [f"{one.text}: {_shown(one.values)}" for one in deciding if one.values]
-    return "; ".join(shown[:3]) or "what it looks at was not logged"
+    told = [f"{one.text}: {_shown(one.values)}" for one in deciding if one.values]
+    return "; ".join(told[:3]) or "what it looks at was not logged"
 
 
 def _shown(values: Iterable[tuple[str, Scalar]]) -> str:
-    return ", ".join(
-        f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
-        for name, value in values
-    )
+    return ", ".join(f"{name} = {shown(value)}" for name, value in values)

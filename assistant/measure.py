@@ -15,6 +15,7 @@ from assistant.posterior import Model
 from kb.closed_forms import form
 from kb.run import CONFIG_NAMES, FloatArray, Run
 from kb.signature import parse
+from kb.signature.reducers import ON_PLOT, REDUCERS
 from kb.types import Entry
 from kb.vocabulary import vocabulary
 
@@ -232,10 +233,8 @@ def _compared(node: ast.expr) -> Iterator[ast.Compare]:
         yield node
 
 
-_REDUCER = re.compile(r"(?<=\w)\.(?:first|last|min|max|mean|level|start|low|high)\b")
+_REDUCER = re.compile(rf"(?<=\w)\.(?:{'|'.join(ON_PLOT)})\b")
 _FORM = re.compile(r"(?P<quantity>chance|collapse|floor|start)\((?P<name>[\w.]+)\)")
 _SAME = re.compile(r"(?:min|max)\(([\w/]+), \1\)")
-_TREND = re.compile(
-    r"\.(?:slope|drift|trend|noise|swing|spikes|period\w*|jump_\w+|rebound|backtrack\w*|\w+_at|nonfinite|n)\b"
-)
+_TREND = re.compile(rf"\.(?:{'|'.join(name for name in REDUCERS if name not in ON_PLOT)})\b")
 """Reducers that a person cannot read off a plot at a glance."""

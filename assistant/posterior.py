@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from assistant.judge import Judged
+from assistant.judge import Judged, states_of
 from assistant.likelihoods import Float64s, Likelihoods, likelihoods
 from kb.method_names import kinds_of
 from kb.types import Entry
@@ -147,7 +147,7 @@ def weigh(model: Model, judged: Mapping[str, Judged], method: str | None = None)
     Several faults at once: the likeliest explains some of the signatures that fired, and what
     is left is explained by another. Within one explanation rivals share the probability.
     """
-    states = {name: one.verdict.state for name, one in judged.items()}
+    states = states_of(judged)
     left = [name for name in model.signed if states.get(name) == "fired"]
     found: dict[str, Weighed] = {}
     leader: dict[str, str] = {}

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.features import ranker
-from assistant.judge import Judged
+from assistant.judge import Judged, fired_of
 from assistant.knowledge import Knowledge
 from assistant.numeric import Reading
 from assistant.posterior import Weighed
@@ -56,8 +56,7 @@ class Clues:
 
     def names(self) -> tuple[str, ...]:
         """Return the entries that must be candidates whatever the words say."""
-        fired = [name for name, one in self.judged.items() if one.verdict.state == "fired"]
-        return (*self.numbers, *fired)
+        return (*self.numbers, *fired_of(self.judged))
 
 
 def rank(
@@ -72,7 +71,7 @@ def rank(
     methods = {entry.id: entry.methods for entry in knowledge.bundled_entries}
     prior = np.array([ranker().prior_of(name) for name in names])
     logits = ranker().scale * (found.scores.astype(np.float64) + prior)
-    if any(one.verdict.state == "fired" for one in clues.judged.values()):
+    if fired_of(clues.judged):
         logits *= WORDS_BESIDE_A_RUN
     for place, name in enumerate(names):
         logits[place] += method_clue(understood.methods, methods.get(name, ()))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from ingest.runs.setting_names import spellings, typed_name
+from ingest.runs.setting_names import typed_name, unknown_setting
 from kb.errors import UsageError, nearest
-from kb.run import CONFIG_NAMES, Run, Series
+from kb.run import Run, Series
 from kb.types import Scalar
 from kb.vocabulary import vocabulary
 
@@ -85,11 +85,7 @@ def named_run(metrics: Mapping[str, str], settings: Mapping[str, str]) -> Run | 
         elif vocabulary().resolve(name).metric is not None:
             logged.setdefault(name, text)
         else:
-            raise UsageError(
-                f'unknown setting "{name}"{nearest(name, spellings())}',
-                where="--set",
-                hint=f"known: {', '.join(CONFIG_NAMES)}",
-            )
+            raise unknown_setting(name)
     series: dict[str, Series] = {}
     for name, text in logged.items():
         resolved = vocabulary().resolve(name, method=_text(config.get("method")))

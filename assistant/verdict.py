@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from assistant.answer import Answer, RunVerdict
 from assistant.health import health_of
-from assistant.judge import Judged
+from assistant.judge import Judged, fired_of
 from assistant.posterior import Weighed
 from kb.run import Run
 
@@ -19,8 +19,7 @@ def verdict_of(
     """Return the verdict on a run and its reasons; None for settings without a measurement."""
     if run is None or not run.series:
         return None, ()
-    fired = [name for name, one in judged.items() if one.verdict.state == "fired"]
-    if fired:
+    if fired := fired_of(judged):
         return "sick", _shown(fired, weighed)
     health = health_of(run)
     silent = sum(one.verdict.state == "silent" for one in judged.values())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assistant.commands.options import json_option, notify, pairs, print_json
+from assistant.commands.options import answer_options, notify, pairs, print_json
 from assistant.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -44,16 +44,7 @@ MOST_READ = 1 << 20
     metavar="PATH",
     help="A log or run folder whose numbers speak for or against each cause.",
 )
-@click.option(
-    "-k",
-    default=5,
-    show_default=True,
-    type=click.IntRange(1, 50),
-    help="How many diagnoses at most.",
-)
-@click.option("--full", is_flag=True, help="All evidence and all fixes of every diagnosis.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
-@json_option
+@answer_options
 def ask(
     text: tuple[str, ...],
     metrics: tuple[str, ...],

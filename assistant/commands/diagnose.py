@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assistant.commands.options import json_option, notify, print_json
+from assistant.commands.options import answer_options, notify, print_json
 from assistant.commands.run_options import named, naming_options, set_by_hand
 from assistant.exit_codes import ExitCode, code_of_verdict
 
@@ -20,17 +20,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @naming_options
-@click.option(
-    "-k",
-    default=5,
-    show_default=True,
-    type=click.IntRange(1, 50),
-    help="How many diagnoses at most.",
-)
 @click.option("--all", "everything", is_flag=True, help="Judge every run found below PATH.")
-@click.option("--full", is_flag=True, help="All evidence and all fixes of every diagnosis.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
-@json_option
+@answer_options
 def diagnose(
     paths: tuple[Path, ...],
     names: tuple[str, ...],

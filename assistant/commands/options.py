@@ -20,6 +20,24 @@ def json_option(function: F) -> F:
     )
 
 
+def answer_options(function: F) -> F:
+    """Add `-k`, `--full`, `--markdown` and `--json`, in this order."""
+    for option in (
+        json_option,
+        click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown."),
+        click.option("--full", is_flag=True, help="All evidence and all fixes of every diagnosis."),
+        click.option(
+            "-k",
+            default=5,
+            show_default=True,
+            type=click.IntRange(1, 50),
+            help="How many diagnoses at most.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 def print_json(content: object) -> None:
     """Print `content` as JSON on stdout; characters that a terminal obeys are escaped."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)

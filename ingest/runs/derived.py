@@ -10,12 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingest.runs.setting_names import path_of
+from ingest.runs.setting_names import GIVEN, path_of
 from ingest.runs.setting_values import numeric
 from kb.types import Scalar
-
-GIVEN = "--set"
-"""The place of what a user gave: their batch size is always that of one process."""
 
 _SHOWN = 60
 """Characters of a setting's name that are shown."""

@@ -11,17 +11,16 @@ from typing import BinaryIO
 
 from ingest.files import printable
 from ingest.runs.assemble import assemble
-from ingest.runs.derived import GIVEN
 from ingest.runs.formats.base import HEAD
 from ingest.runs.formats.registry import recognise
 from ingest.runs.locate import Located, find_runs, locate
 from ingest.runs.log import Log
-from ingest.runs.setting_names import spellings, typed_name
+from ingest.runs.setting_names import GIVEN, typed_name, unknown_setting
 from ingest.runs.setting_values import read_value
 from ingest.runs.settings import Layer
 from ingest.runs.source import CHUNK
-from kb.errors import InputUnreadable, UsageError, nearest
-from kb.run import CONFIG_NAMES, Run
+from kb.errors import InputUnreadable, UsageError
+from kb.run import Run
 from kb.types import Scalar
 
 STDIN = "-"
@@ -91,11 +90,7 @@ def given_layer(settings: Mapping[str, Scalar]) -> Layer:
     for name, value in settings.items():
         known = typed_name(name)
         if known is None:
-            raise UsageError(
-                f'unknown setting "{name}"{nearest(name, spellings())}',
-                where=GIVEN,
-                hint=f"known: {', '.join(CONFIG_NAMES)}",
-            )
+            raise unknown_setting(name)
         if read_value(known, value) is None:
             raise UsageError(f'"{value}" is no {known} that is known', where=GIVEN)
         values[known] = value

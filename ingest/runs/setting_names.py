@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import re
 
+from kb.errors import UsageError, nearest
+from kb.run import CONFIG_NAMES
+
+GIVEN = "--set"
+"""The place of what a user gave: their batch size is always that of one process."""
+
 _CALLED: dict[str, str] = {
     "batch_size": "batch_size bs batch batch_size_per_gpu batch_size_per_device "
     "per_device_train_batch_size per_gpu_train_batch_size per_device_batch_size "
@@ -107,6 +113,15 @@ def typed_name(name: str) -> str | None:
         return None
     plain = path[0]
     return plain if plain in _CALLED or plain == "method" else PLAIN.get(plain) or TYPED.get(plain)
+
+
+def unknown_setting(name: str) -> UsageError:
+    """Return the error for a setting that somebody gave and nobody knows."""
+    return UsageError(
+        f'unknown setting "{name}"{nearest(name, spellings())}',
+        where=GIVEN,
+        hint=f"known: {', '.join(CONFIG_NAMES)}",
+    )
 
 
 def spellings() -> tuple[str, ...]:

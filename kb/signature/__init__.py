@@ -3,7 +3,7 @@
 The reference is docs/signatures.md. Nothing is ever executed as Python.
 """
 
-from kb.signature.evaluate import Clause, Reductions, Verdict, evaluate, evaluate_value
+from kb.signature.evaluate import Clause, Reductions, State, Verdict, evaluate, evaluate_value
 from kb.signature.parse import Kind, Signature, SignatureError, parse
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Reductions",
     "Signature",
     "SignatureError",
+    "State",
     "Verdict",
     "evaluate",
     "evaluate_value",

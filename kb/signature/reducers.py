@@ -29,11 +29,15 @@ MIN_FOR_PERIOD = 32
 
 @dataclass(frozen=True, slots=True)
 class Reducer:
-    """A reduction, how it is said, and how many finite values it needs at least."""
+    """A reduction, how it is said, and how many finite values it needs at least.
+
+    `on_plot` tells that a person reads it off a plot at a glance, in the metric's unit.
+    """
 
     reduce: Callable[[Series], float]
     said: str
     least: int = 0
+    on_plot: bool = False
 
 
 def _relative_trend(values: FloatArray) -> float:
@@ -74,18 +78,22 @@ def _of(function: Callable[[FloatArray], float], said: str, least: int = 0) -> R
     return Reducer(lambda series: function(series.values), said, least)
 
 
+def _read(function: Callable[[FloatArray], float], said: str) -> Reducer:
+    return Reducer(lambda series: function(series.values), said, on_plot=True)
+
+
 _TWICE = 2 * MIN_FOR_TREND
 
 REDUCERS: dict[str, Reducer] = {
-    "first": _of(_pick(lambda values: values[0]), "the first {}"),
-    "last": _of(_last, "the last {}"),
-    "min": _of(_pick(np.min), "the smallest {}"),
-    "max": _of(_pick(np.max), "the largest {}"),
-    "mean": _of(_pick(np.mean), "the mean {}"),
-    "level": _of(lambda values: median(tail(values, 0.25)), "the recent {}"),
-    "start": _of(lambda values: median(head(values, 0.1)), "the initial {}"),
-    "low": _of(_pick(lambda v: np.min(shape.smoothed(v))), "the lowest stretch of {}"),
-    "high": _of(_pick(lambda v: np.max(shape.smoothed(v))), "the highest stretch of {}"),
+    "first": _read(_pick(lambda values: values[0]), "the first {}"),
+    "last": _read(_last, "the last {}"),
+    "min": _read(_pick(np.min), "the smallest {}"),
+    "max": _read(_pick(np.max), "the largest {}"),
+    "mean": _read(_pick(np.mean), "the mean {}"),
+    "level": _read(lambda values: median(tail(values, 0.25)), "the recent {}"),
+    "start": _read(lambda values: median(head(values, 0.1)), "the initial {}"),
+    "low": _read(_pick(lambda v: np.min(shape.smoothed(v))), "the lowest stretch of {}"),
+    "high": _read(_pick(lambda v: np.max(shape.smoothed(v))), "the highest stretch of {}"),
     "low_at": _of(_place(np.argmin), "the place of the lowest stretch of {} in the run", 3),
     "high_at": _of(_place(np.argmax), "the place of the highest stretch of {} in the run", 3),
     "rebound": _of(shape.rebound, "the rise after a fall of {}", 3),
@@ -129,6 +137,10 @@ REDUCERS: dict[str, Reducer] = {
     ),
     "n": _of(lambda values: float(values.size), "the number of values of {}"),
 }
+
+
+ON_PLOT = tuple(name for name, one in REDUCERS.items() if one.on_plot)
+"""Reducers that give a value of the metric as a plot shows it; the others need arithmetic."""
 
 
 def reduce_series(series: Series, reducer: str) -> float | None:

@@ -9,21 +9,24 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from store_reading import opened_by, refusal_by
 from text_reading import DATA, content, found, points
 
 from ingest.runs.formats.mlflow import FORMAT
 from ingest.runs.formats.sqlite import Database
 from ingest.runs.log import Log
-from ingest.runs.source import Source
 from kb.errors import InputUnreadable
 
 FILES = DATA.parent / "mlruns"
 DATABASE = gzip.decompress((DATA.parent / "mlflow.db.gz").read_bytes())
+opened = partial(opened_by, FORMAT)
+refusal = partial(refusal_by, FORMAT)
 STEPS = [0, 50, 100, 150, 200, 250]
 LINES = "1 3.0 0\n2 2.5 10\n"
 
@@ -56,24 +59,6 @@ def run_folder(tmp_path: Path) -> Path:
     (folder / "meta.yaml").write_text("end_time: null\nrun_name: mine\nstatus: 1\n")
     (folder / "metrics" / "train" / "loss").write_text(LINES)
     return folder
-
-
-def opened(path: Path) -> tuple[Log, Source]:
-    """Open the newest run at a path and read what it has."""
-    log = Log()
-    source = FORMAT.runs(path)[0].open(log)
-    source.poll()
-    return log, source
-
-
-def refusal(path: Path) -> str:
-    """Read every run at a path; return why it cannot be read, nothing if it can."""
-    try:
-        for run in FORMAT.runs(path):
-            run.open(Log()).poll()
-    except InputUnreadable as error:
-        return str(error)
-    return ""
 
 
 def write(path: Path, *rows: tuple[str, float, int]) -> None:

@@ -10,20 +10,21 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from store_reading import opened_by, refusal_by
 from text_reading import DATA, content, found, points
 
 from ingest.runs.formats.sqlite import Database
 from ingest.runs.formats.trackio import FORMAT
-from ingest.runs.log import Log
-from ingest.runs.source import Source
-from kb.errors import InputUnreadable
 
 DATABASE = gzip.decompress((DATA.parent / "ssl.db.gz").read_bytes())
+opened = partial(opened_by, FORMAT)
+refusal = partial(refusal_by, FORMAT)
 STEPS = [0, 50, 100, 150, 200, 250]
 NEWER = "SELECT run_id FROM metrics WHERE run_name = 'newer' LIMIT 1"
 
@@ -42,24 +43,6 @@ def writer(database: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         yield connection
-
-
-def opened(path: Path) -> tuple[Log, Source]:
-    """Open the newest run at a path and read what it has."""
-    log = Log()
-    source = FORMAT.runs(path)[0].open(log)
-    source.poll()
-    return log, source
-
-
-def refusal(path: Path) -> str:
-    """Read every run at a path; return why it cannot be read, nothing if it can."""
-    try:
-        for run in FORMAT.runs(path):
-            run.open(Log()).poll()
-    except InputUnreadable as error:
-        return str(error)
-    return ""
 
 
 def write(connection: sqlite3.Connection, step: float, metrics: object) -> None:
