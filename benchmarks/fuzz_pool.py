@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
 import resource
 import signal
 import tempfile
@@ -12,9 +11,10 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from ctypes import c_longlong
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from types import FrameType
 
@@ -131,9 +131,7 @@ def _stop(_: int, __: FrameType | None) -> None:
     raise Hang(f"over {HANGS} s")
 
 
-def _work(
-    job: Job, worker: int, first: int, now: Synchronized[int], told: multiprocessing.Queue[Tally]
-) -> None:
+def _work(job: Job, worker: int, first: int, now: c_longlong, told: Connection) -> None:
     """Do this worker's share from input `first` on; `now` holds the number of the current one."""
     stop_hangs()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -151,10 +149,10 @@ def _work(
             if done > WARM:
                 tally.grown_bytes = _peak() - held
             if done % _TELL_EVERY == 0:
-                told.put(tally)
+                told.send(tally)
                 tally = Tally(worker)
         tally.done = True
-        told.put(tally)
+        told.send(tally)
 
 
 def _count(tally: Tally, form: str, number: int, bundle: Bundle, scratch: Path) -> None:
@@ -174,50 +172,65 @@ def fast_folder() -> str | None:
 
 
 class Pool:
-    """The processes of a job; one that died or hangs is started anew with its next input."""
+    """The processes of a job; one that died or hangs is started anew with its next input.
+
+    Nothing that they share has a lock: a process that dies while it holds one silences the others.
+    """
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._context = multiprocessing.get_context("spawn")
-        self._told: multiprocessing.Queue[Tally] = self._context.Queue()
-        self._now = [self._context.Value("q", worker) for worker in range(job.workers)]
+        self._now = [self._context.RawValue(c_longlong, worker) for worker in range(job.workers)]
         self._moved = dict.fromkeys(range(job.workers), (-1, 0.0))
         self._running: dict[int, BaseProcess] = {}
+        self._told: dict[int, Connection] = {}
 
     def tallies(self) -> Iterator[Tally]:
         """Yield what the processes tell, until all have done their share."""
         for worker in range(self._job.workers):
             self._start(worker, worker)
         while self._running:
-            try:
-                tally = self._told.get(timeout=0.5)
-            except queue.Empty:
-                yield from self._lost()
-                continue
-            yield tally
-            if tally.done:
-                self._running.pop(tally.worker).join()
+            ready = wait(list(self._told.values()), timeout=0.5)
+            for worker, told in list(self._told.items()):
+                if told in ready:
+                    yield self._heard(worker, told)
+                elif self._stuck(worker):
+                    yield self._lost(worker, "a hang that no signal stops")
 
     def _start(self, worker: int, first: int) -> None:
-        arguments = (self._job, worker, first, self._now[worker], self._told)
-        process = self._context.Process(target=_work, args=arguments)
+        self._told[worker], tell = self._context.Pipe(duplex=False)
+        arguments = (self._job, worker, first, self._now[worker], tell)
+        process = self._context.Process(target=_work, args=arguments, daemon=True)
         process.start()
+        tell.close()
         self._running[worker] = process
         self._moved[worker] = (first, time.time())
 
-    def _lost(self) -> Iterator[Tally]:
-        """Yield a defect for each process that died, or that not even a signal stops."""
-        job = self._job
-        for worker, process in list(self._running.items()):
-            at = self._now[worker].value
-            if at != self._moved[worker][0]:
-                self._moved[worker] = (at, time.time())
-            stuck = time.time() - self._moved[worker][1] > 3 * HANGS
-            if process.is_alive() and not stuck:
-                continue
-            process.kill()
-            process.join()
-            form, number = job.input(at)
-            why = "a hang that no signal stops" if stuck else f"death, {process.exitcode}"
-            yield Tally(worker, defects=[Defect(form, number, f"{form}: {why}")])
-            self._start(worker, at + job.workers)
+    def _heard(self, worker: int, told: Connection) -> Tally:
+        """Return what a process told, or the defect that it died."""
+        try:
+            tally: Tally = told.recv()
+        except (EOFError, OSError):
+            self._running[worker].join()
+            return self._lost(worker, f"death, {self._running[worker].exitcode}")
+        if tally.done:
+            self._running.pop(worker).join()
+            self._told.pop(worker).close()
+        return tally
+
+    def _stuck(self, worker: int) -> bool:
+        """Tell whether a process works on one input for longer than any signal leaves it."""
+        at = self._now[worker].value
+        if at != self._moved[worker][0]:
+            self._moved[worker] = (at, time.time())
+        return time.time() - self._moved[worker][1] > 3 * HANGS
+
+    def _lost(self, worker: int, why: str) -> Tally:
+        """Return the defect that ended a process, and start it anew with its next input."""
+        process, at = self._running[worker], self._now[worker].value
+        process.kill()
+        process.join()
+        self._told[worker].close()
+        form, number = self._job.input(at)
+        self._start(worker, at + self._job.workers)
+        return Tally(worker, defects=[Defect(form, number, f"{form}: {why}")])

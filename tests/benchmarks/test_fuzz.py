@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
+import struct
 from collections.abc import Callable, Iterator
+from ctypes import c_longlong
 from itertools import count
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -166,3 +170,27 @@ def test_a_process_that_dies_is_noticed_and_its_other_inputs_are_read() -> None:
     assert [one.kind for tally in told for one in tally.defects] == ["table: death, -9"]
     assert told[-1].done
     assert sum(tally.counts.total() for tally in told) > 2000
+
+
+def dies_while_it_tells(
+    job: fuzz_pool.Job, worker: int, first: int, now: c_longlong, told: Connection
+) -> None:
+    """Send part of a message and die, once; the process that follows does the work."""
+    if first == worker:
+        os.write(told.fileno(), struct.pack("!i", 4096) + b"a part")
+        os.kill(os.getpid(), signal.SIGKILL)
+    work(job, worker, first, now, told)
+
+
+work = fuzz_pool._work
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_while_it_tells_does_not_silence_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fuzz_pool, "_work", dies_while_it_tells)
+    pool = fuzz_pool.Pool(fuzz_pool.Job(1, 60, ("table",), 2, math.inf))
+    told = list(pool.tallies())
+    assert [one.kind for tally in told for one in tally.defects] == ["table: death, -9"] * 2
+    assert sum(tally.counts.total() for tally in told) == 58
