@@ -7,12 +7,11 @@ absent. Nothing here needs the index or knows how a search works.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +21,21 @@ from kb.errors import StoreError, UsageError
 from kb.store_codec import document_digest
 from kb.store_connection import Connection, searchable
 from kb.store_reader import StoreReader, write_stamp
-from kb.store_records import DocumentInfo, Mark, PassageTable, StoredPassage
+from kb.store_records import (
+    MARK_WORDS,
+    DocumentInfo,
+    Mark,
+    MarkWord,
+    PassageTable,
+    StoredPassage,
+)
 from kb.store_writer import delete_document, insert_document, replace_vectors
 from kb.types import Document
 
 __all__ = [
     "DocumentInfo",
     "Mark",
+    "MarkWord",
     "PassageTable",
     "Store",
     "StoredPassage",
@@ -108,7 +115,7 @@ class Store(StoreReader):
                 document,
                 parser_version=parser_version,
                 encoder="" if halves is None else encoder,
-                added_at=self._clock().astimezone(UTC).isoformat(timespec="seconds"),
+                added_at=self._now(),
             )
             if halves is not None:
                 replace_vectors(sqlite, document.id, encoder, halves)
@@ -135,17 +142,24 @@ class Store(StoreReader):
         with self._connection.transaction() as sqlite:
             return delete_document(sqlite, searchable(document_id))
 
-    def set_mark(self, fix: str, mark: Mark | None) -> None:
-        """Remember what the user says of a fix (its global id); None forgets it.
+    def set_marks(self, fixes: Iterable[str], word: MarkWord | None, run: str = "") -> None:
+        """Remember what the user says of fixes (their global ids), all or none; None forgets.
 
-        Raises UsageError for any other mark.
+        A newer mark takes the place of the older one. `run` is the path of the run that they
+        were tried on. Raises UsageError for any other mark.
         """
-        if mark is not None and mark not in get_args(Mark):
-            raise UsageError(f"unknown mark {mark!r}, expected {', '.join(get_args(Mark))}")
+        if word is not None and word not in MARK_WORDS:
+            raise UsageError(f"unknown mark {word!r}, expected {', '.join(MARK_WORDS)}")
+        now = self._now()
         with self._connection.transaction() as sqlite:
-            sqlite.execute("DELETE FROM marks WHERE fix = ?", (fix,))
-            if mark is not None:
-                sqlite.execute("INSERT INTO marks VALUES (?, ?)", (fix, mark))
+            for fix in map(searchable, fixes):
+                sqlite.execute("DELETE FROM marks WHERE fix = ?", (fix,))
+                if word is not None:
+                    row = (fix, word, now, searchable(run))
+                    sqlite.execute("INSERT INTO marks VALUES (?, ?, ?, ?)", row)
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).isoformat(timespec="seconds")
 
     @contextmanager
     def _writing(self, document: Document) -> Iterator[sqlite3.Connection]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from kb.errors import StoreError
-from kb.store_schema import SCHEMA_VERSION, check_schema, migrate
+from kb.store_schema import OLDEST_READABLE, SCHEMA_VERSION, check_schema, migrate
 
 PATIENCE_SECONDS: Final = 30.0
 """How long to wait for another process that is writing: a choice; one document takes ms."""
@@ -80,9 +80,9 @@ class Connection:
         """Check the schema, then set what holds per connection, then migrate."""
         version = patiently(lambda: check_schema(self._sqlite, str(self.path)))
         if self.read_only:
-            if version != SCHEMA_VERSION:
+            if version < OLDEST_READABLE:
                 raise StoreError(
-                    f"has schema {version}, expected {SCHEMA_VERSION}",
+                    f"has schema {version}, expected at least {OLDEST_READABLE}",
                     where=str(self.path),
                     hint="open it once for writing, or install ssl-doctor again",
                 )

@@ -150,8 +150,9 @@ class StoreReader:
         return [row[0] for row in rows]
 
     def marks(self) -> dict[str, Mark]:
-        """Return the global ids of marked fixes and their marks."""
-        return dict(self._connection.rows("SELECT fix, mark FROM marks ORDER BY fix"))
+        """Return the global ids of marked fixes and their marks, by id."""
+        rows = self._connection.rows("SELECT fix, word, marked_at, run FROM marks ORDER BY fix")
+        return {row[0]: Mark(*row) for row in rows}
 
     def passages(self, rowids: Iterable[int]) -> list[StoredPassage]:
         """Return passages in the order asked for; numbers that are gone are left out."""

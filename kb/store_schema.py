@@ -81,9 +81,25 @@ _VERSION_2: Final = (
 )
 """What the user has tried."""
 
-_MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
+_VERSION_3: Final = (
+    """CREATE TABLE dated_marks (
+        fix TEXT PRIMARY KEY,
+        word TEXT NOT NULL CHECK (word IN ('tried', 'helped', 'did-not')),
+        marked_at TEXT NOT NULL,
+        run TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    "INSERT INTO dated_marks SELECT fix, replace(mark, 'failed', 'did-not'), '', '' FROM marks",
+    "DROP TABLE marks",
+    "ALTER TABLE dated_marks RENAME TO marks",
+)
+"""When and on which run it was tried; marks of version 2 have neither."""
+
+_MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
 
 SCHEMA_VERSION: Final = len(_MIGRATIONS)
+
+OLDEST_READABLE: Final = 2
+"""What a read-only store is read for, documents and their parts, has not changed since."""
 
 
 def check_schema(connection: sqlite3.Connection, where: str) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kb.store import Store
+from kb.store import MarkWord, Store
 from kb.types import Document, Entry, LineSpan, Passage
 
 ENCODER = "hash@1"
@@ -74,8 +74,20 @@ def write_rounds(path: str, names: str, rounds: str) -> None:
                 put(store, name, version)
 
 
+def mark_for_ever(path: str, first: str) -> None:
+    """Mark three fixes at a time, the number of the round as their run, saying when it is kept."""
+    print("ready", flush=True)
+    with Store.open(Path(path)) as store:
+        for number in itertools.count(int(first)):
+            word: MarkWord = "helped" if number % 2 else "did-not"
+            store.set_marks(["a/b#1", "a/b#2", "a/b#3"], word, str(number))
+            print("stored", flush=True)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "for_ever":
         write_for_ever(*sys.argv[2:])
+    elif sys.argv[1] == "mark_for_ever":
+        mark_for_ever(*sys.argv[2:])
     else:
         write_rounds(*sys.argv[2:])

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from kb import store_schema
 from kb.errors import StoreError, UsageError
-from kb.store import DocumentInfo, Store, write_stamp
+from kb.store import DocumentInfo, Mark, Store, write_stamp
 from kb.store_records import KIND_CODES, OWNERS
 from kb.store_schema import APPLICATION_ID, SCHEMA_VERSION
 from kb.types import (
@@ -255,7 +256,7 @@ def test_the_index_stamp_tells_new_numbers_and_new_vectors(store: Store) -> None
     store.set_vectors(document, some_vectors(document, 1), ENCODER)
     stamps.append(store.index_stamp(ENCODER))
     assert len(set(stamps)) == 4
-    store.set_mark("a/b#c", "tried")
+    store.set_marks(["a/b#c"], "tried")
     assert store.index_stamp(ENCODER) == stamps[-1]
 
 
@@ -271,15 +272,38 @@ def test_the_same_documents_make_the_same_file(tmp_path: Path) -> None:
 # --- marks -------------------------------------------------------------------------------------
 
 
-def test_marks_are_kept_replaced_and_forgotten(store: Store) -> None:
-    store.set_mark("loss/x#b", "tried")
-    store.set_mark("loss/x#a", "failed")
-    store.set_mark("loss/x#b", "helped")
-    assert store.marks() == {"loss/x#a": "failed", "loss/x#b": "helped"}
-    store.set_mark("loss/x#a", None)
-    assert list(store.marks()) == ["loss/x#b"]
-    with pytest.raises(UsageError, match="expected tried, helped, failed"):
-        store.set_mark("loss/x#b", "maybe")  # type: ignore[arg-type]
+def test_marks_are_kept_with_date_and_run_replaced_and_forgotten(tmp_path: Path) -> None:
+    noon = "2025-01-01T12:00:00+00:00"
+    path = tmp_path / "s.sqlite"
+    with Store.open(path, clock=lambda: datetime.fromisoformat(noon)) as store:
+        store.set_marks(["loss/x#b"], "tried", "runs/1")
+        store.set_marks(["loss/x#a"], "did-not")
+        store.set_marks(["loss/x#b"], "helped", "runs/2")
+    with Store.open(path) as store:
+        assert store.marks() == {
+            "loss/x#a": Mark("loss/x#a", "did-not", noon, ""),
+            "loss/x#b": Mark("loss/x#b", "helped", noon, "runs/2"),
+        }
+        store.set_marks(["loss/x#a", "never/marked#z"], None)
+        assert list(store.marks()) == ["loss/x#b"]
+        with pytest.raises(UsageError, match="expected tried, helped, did-not"):
+            store.set_marks(["loss/x#b"], "maybe")  # type: ignore[arg-type]
+        assert store.marks()["loss/x#b"].word == "helped"
+
+
+def test_several_fixes_are_marked_together_or_not_at_all(store: Store) -> None:
+    def broken() -> Iterator[str]:
+        yield "loss/x#a"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.set_marks(broken(), "helped")
+    assert store.marks() == {}
+
+
+def test_a_run_whose_name_is_no_text_can_be_marked(store: Store) -> None:
+    store.set_marks(["loss/x#a"], "tried", "runs/\udcff")
+    assert store.marks()["loss/x#a"].run == "runs/\\udcff"
 
 
 # --- files -------------------------------------------------------------------------------------
@@ -418,7 +442,7 @@ def test_a_version_1_file_is_migrated(tmp_path: Path) -> None:
         Store.open(path, read_only=True)
     with Store.open(path) as store:
         assert store.marks() == {}
-        store.set_mark("loss/x#y", "tried")
+        store.set_marks(["loss/x#y"], "tried")
         document = store.document("user:old")
         assert document is not None
         assert document.text == "old notes\n"
@@ -430,6 +454,50 @@ def test_a_version_1_file_is_migrated(tmp_path: Path) -> None:
         assert list(store.marks()) == ["loss/x#y"]
     version, application = change(path, "PRAGMA user_version", "PRAGMA application_id")
     assert (version, application) == (SCHEMA_VERSION, APPLICATION_ID)
+
+
+def test_a_version_2_file_keeps_everything_and_its_marks_get_room_for_a_date(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(Path(__file__).with_name("store_v1.sql").read_text(encoding="utf-8"))
+    connection.executescript(Path(__file__).with_name("store_v2.sql").read_text(encoding="utf-8"))
+    connection.close()
+    with Store.open(path, read_only=True) as store:  # what ships is read as it is
+        old = store.document("user:old")
+        content = store.content_hash()
+        stamp = store.index_stamp(ENCODER)
+    for _ in range(2):
+        with Store.open(path) as store:
+            assert list(store.marks().values()) == [
+                Mark("old/flat#a", "helped"),
+                Mark("old/flat#b", "did-not"),
+                Mark("old/flat#c", "tried"),
+            ]
+            assert store.document("user:old") == old
+            assert (store.content_hash(), store.index_stamp(ENCODER)) == (content, stamp)
+            assert store.vectors(ENCODER)[1].tolist() == [[1.0, 0.5]]
+    assert change(path, "PRAGMA user_version") == [SCHEMA_VERSION]
+
+
+def test_a_migration_that_fails_half_way_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.sqlite"
+    connection = sqlite3.connect(path)
+    for name in ("store_v1.sql", "store_v2.sql"):
+        connection.executescript(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    connection.close()
+    whole = store_schema._MIGRATIONS
+    cut = (*whole[:2], (*whole[2][:3], "a statement that fails"))
+    monkeypatch.setattr(store_schema, "_MIGRATIONS", cut)
+    with pytest.raises(StoreError):
+        Store.open(path)
+    assert change(path, "PRAGMA user_version") == [2]
+    monkeypatch.setattr(store_schema, "_MIGRATIONS", whole)
+    with Store.open(path) as store:
+        assert len(store.marks()) == 3
 
 
 def change(path: Path, *statements: str) -> list[object]:

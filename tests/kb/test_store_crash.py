@@ -99,6 +99,28 @@ def test_killed_at_any_moment_it_keeps_what_was_stored(tmp_path: Path) -> None:
     assert mid_write > KILLS / 2
 
 
+def test_marks_made_together_stay_together_when_killed(tmp_path: Path) -> None:
+    pace = random.Random(SEED)
+    path = tmp_path / "store.sqlite"
+    first = 0
+    for _ in range(KILLS // 5):
+        writer = start("mark_for_ever", path, first)
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        time.sleep(pace.uniform(0, 0.05))
+        writer.kill()
+        kept = first + writer.stdout.read().count("stored\n") - 1
+        writer.wait()
+        writer.stdout.close()
+        with Store.open(path) as store:
+            found = {(mark.word, int(mark.run)) for mark in store.marks().values()}
+        if kept >= first:  # else nothing of this writer's need be there
+            ((word, number),) = found
+            assert number in (kept, kept + 1)
+            assert word == ("helped" if number % 2 else "did-not")
+        first = kept + 2
+
+
 def test_two_writers_and_a_reader_at_once_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     writers = [start("rounds", path, names, 60) for names in ("a b shared", "c d shared")]
