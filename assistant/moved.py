@@ -1,0 +1,67 @@
+"""What a run changed in a ranking: which entries rose, fell, came or went, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assistant.answer import Answer, Diagnosis, plain_types
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One entry whose place changed. Places are 1-based; None is not listed."""
+
+    entry_id: str
+    title: str
+    before: int | None
+    after: int | None
+    why: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain JSON types."""
+        plain = plain_types(self)
+        assert isinstance(plain, dict)
+        return plain
+
+
+def moved(before: Answer, after: Answer) -> tuple[Moved, ...]:
+    """Return what differs between two answers to one question, in the order of `after`.
+
+    `after` is the answer with the run. The reason is the run's own: the clause that fired, the
+    number that it explains, or the check that stayed silent.
+    """
+    places = {one.entry.id: place for place, one in enumerate(before.diagnoses, 1)}
+    found = [
+        Moved(
+            one.entry.id,
+            one.entry.title,
+            places.get(one.entry.id),
+            place,
+            _why(one, after, places.get(one.entry.id), place),
+        )
+        for place, one in enumerate(after.diagnoses, 1)
+        if places.get(one.entry.id) != place
+    ]
+    kept = {one.entry.id for one in after.diagnoses}
+    found += [
+        Moved(one.entry.id, one.entry.title, place, None, _why(one, after, place, None))
+        for place, one in enumerate(before.diagnoses, 1)
+        if one.entry.id not in kept
+    ]
+    return tuple(found)
+
+
+def _why(one: Diagnosis, after: Answer, before: int | None, place: int | None) -> str:
+    """Return the run's reason for a new place, or that others moved past it."""
+    if place is not None and (before is None or place < before):
+        shown = [item.text for item in one.evidence if item.kind in ("metric", "config", "number")]
+        if shown:
+            return shown[0]
+    for check in (*after.checked, *after.unchecked):
+        if check.entry_id == one.entry.id:
+            if check.state == "silent":
+                return f"the run speaks against it: {check.reason}"
+            if check.state == "unknown" and place is None:
+                return f"the run cannot say: {check.reason}"
+    risen = place is not None and (before is None or place < before)
+    return "others were ruled out" if risen else "others fit the run better"

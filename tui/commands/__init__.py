@@ -1,0 +1,1 @@
+"""Commands this room adds to `ssl-doctor`."""

@@ -1,0 +1,61 @@
+"""The frame of every screen: tabs and run state on top, the footer below, keys from the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.screen import Screen
+
+from tui.action import Place
+from tui.actions import bindings_of
+from tui.widgets.footer import KeyFooter
+from tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from tui.app import DoctorApp
+    from tui.session import Session
+
+
+class DoctorScreen(Screen[None]):
+    """A screen of ssl-doctor. A subclass sets `place` and `about` and yields its panes in `body`.
+
+    Its key bindings are the rows of the action table for `place`; each row's `does` is an
+    `action_` method of the subclass. It hears of changes through `on_answer_changed`,
+    `on_run_changed` and `on_marks_changed`, also while another screen is shown.
+    """
+
+    place: ClassVar[Place]
+    about: ClassVar[str]
+    """One or two sentences for `?`: what the screen is for."""
+
+    AUTO_FOCUS = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if "place" in cls.__dict__:
+            cls.BINDINGS = [*bindings_of(cls.place)]
+        super().__init_subclass__(**kwargs)
+
+    @property
+    def doctor(self) -> DoctorApp:
+        """Return the app, with its own type."""
+        from tui.app import DoctorApp
+
+        assert isinstance(self.app, DoctorApp)
+        return self.app
+
+    @property
+    def session(self) -> Session:
+        """Return what all screens share."""
+        return self.doctor.session
+
+    def compose(self) -> ComposeResult:
+        """Yield the frame around the panes of `body`."""
+        yield TopBar(self.place)
+        yield from self.body()
+        yield KeyFooter()
+
+    def body(self) -> ComposeResult:
+        """Yield the panes of this screen."""
+        raise NotImplementedError
