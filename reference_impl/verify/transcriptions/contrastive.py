@@ -1,0 +1,56 @@
+"""SimCLR's NT-Xent and the supervised contrastive loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reference_impl.verify.transcriptions.numbers import Array, IntArray, log_sum_exp, unit
+
+
+def nt_xent(first: Array, second: Array, temperature: float) -> float:
+    """Return the mean over all 2N views of -ln of the partner's share among the 2N - 1 others.
+
+    (batch, dim) each. arXiv:2002.05709 Eq. 1: l(i,j) = -ln [exp(s_ij/t) / sum over k != i of
+    exp(s_ik/t)], s the cosine, averaged over both orders of every pair.
+    """
+    count = len(first)
+    views = [unit(row) for row in (*first, *second)]
+    total = 0.0
+    for i, anchor in enumerate(views):
+        partner = (i + count) % (2 * count)
+        others = [float(anchor @ view) / temperature for k, view in enumerate(views) if k != i]
+        total += log_sum_exp(others) - float(anchor @ views[partner]) / temperature
+    return total / (2 * count)
+
+
+def nt_xent_official(first: Array, second: Array, temperature: float) -> float:
+    """Return what the released code logs: one term per direction, added and not averaged.
+
+    (batch, dim) each. gh:google-research/simclr@383d4143fd8cf7879ae10f1046a9baeb753ff438:
+    tf2/objective.py, add_contrastive_loss: mean over images of loss_a + loss_b.
+    """
+    return 2 * nt_xent(first, second, temperature)
+
+
+def sup_con(
+    views: Array, labels: IntArray, temperature: float, base_temperature: float | None = None
+) -> float:
+    """Return the supervised contrastive loss over (views, batch, dim) with labels (batch,).
+
+    arXiv:2004.11362 Eq. 2 (the sum over positives outside the logarithm), averaged over anchors:
+    -1/|P(i)| sum over p in P(i) of ln [exp(z_i z_p/t) / sum over a != i of exp(z_i z_a/t)].
+    With `base_temperature` times t/base, as
+    gh:HobbitLong/SupContrast@66a8fe53880d6a1084b2e4e0db0a019024d6d41a:losses.py does; as there,
+    an anchor without a positive counts as 0.
+    """
+    rows = [unit(row) for view in views for row in view]
+    classes = np.tile(labels, len(views))
+    total = 0.0
+    for i, anchor in enumerate(rows):
+        logits = {a: float(anchor @ row) / temperature for a, row in enumerate(rows) if a != i}
+        normaliser = log_sum_exp(logits.values())
+        positives = [a for a in logits if classes[a] == classes[i]]
+        if positives:
+            total += sum(normaliser - logits[p] for p in positives) / len(positives)
+    scale = 1.0 if base_temperature is None else temperature / base_temperature
+    return scale * total / len(rows)

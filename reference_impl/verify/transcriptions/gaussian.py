@@ -1,0 +1,58 @@
+"""SIGReg and LeJEPA: embeddings as an isotropic normal cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import exp
+
+import numpy as np
+
+from reference_impl.verify.transcriptions.numbers import Array
+
+
+def epps_pulley(samples: Array, reach: float, knots: int) -> float:
+    """Return N times the weighted gap of characteristic functions; `samples` (batch,).
+
+    The integral over t in [-reach, reach] of |mean of exp(i t x) - exp(-t^2/2)|^2 exp(-t^2/2) by
+    the trapezoid rule with `knots` points on [0, reach], doubled since the integrand is even.
+    arXiv:2511.08544 (Epps-Pulley);
+    gh:rbalestr-lab/lejepa@eddffdd857a19726342ef6526e01021fb3c32cae:lejepa/univariate/epps_pulley.py.
+    """
+    points = [reach * k / (knots - 1) for k in range(knots)]
+    heights = []
+    for t in points:
+        normal = exp(-t * t / 2)
+        empirical = complex(np.exp(1j * t * samples).mean())
+        heights.append(abs(empirical - normal) ** 2 * normal)
+    step = points[1] - points[0]
+    half = sum(step * (a + b) / 2 for a, b in pairwise(heights))
+    return len(samples) * 2 * half
+
+
+def sigreg(rows: Array, directions: Array, reach: float = 3.0, knots: int = 17) -> float:
+    """Return the mean statistic of `rows` (batch, dim) over unit `directions` (dim, slices)."""
+    statistics = [epps_pulley(rows @ direction, reach, knots) for direction in directions.T]
+    return float(np.mean(statistics))
+
+
+def lejepa(
+    views: Sequence[Array],
+    directions: Array,
+    weight: float,
+    *,
+    global_views: int | None = None,
+    reach: float = 3.0,
+    knots: int = 17,
+) -> float:
+    """Return weight * mean SIGReg over views + (1 - weight) * prediction.
+
+    Prediction is the squared distance of every view, (batch, dim), to the mean of the first
+    `global_views` (all when None), averaged over views, batch and dimensions as in
+    gh:rbalestr-lab/lejepa@eddffdd857a19726342ef6526e01021fb3c32cae:MINIMAL.md#L172-L174
+    and MINIMAL.md's mean over dimensions, not a sum.
+    """
+    center = np.mean(list(views[: global_views or len(views)]), axis=0)
+    distances = [float(((view - center) ** 2).mean()) for view in views]
+    statistics = [sigreg(view, directions, reach, knots) for view in views]
+    return weight * float(np.mean(statistics)) + (1 - weight) * float(np.mean(distances))

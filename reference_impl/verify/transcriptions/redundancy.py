@@ -1,0 +1,92 @@
+"""Barlow Twins and VICReg: statistics over the batch, dimension by dimension."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+
+from reference_impl.verify.transcriptions.numbers import Array
+
+BATCH_NORM_EPS = 1e-5
+"""torch's BatchNorm1d, which the official Barlow Twins code uses to standardise."""
+
+
+def barlow(
+    first: Array, second: Array, off_diagonal_weight: float, eps: float = BATCH_NORM_EPS
+) -> float:
+    """Return sum of (1 - C_ii)^2 plus weight times the sum of C_ij^2, i != j; (batch, dim) each.
+
+    C is the cross-correlation over the batch (arXiv:2103.03230 Eq. 1), each dimension
+    centred and divided by sqrt(biased variance + eps) as BatchNorm does
+    (gh:facebookresearch/barlowtwins@8e8d284ca0bc02f88b92328e53f9b901e86b4a3c:main.py). With
+    eps 0 it is the paper's formula.
+    """
+    a, b = _standardised(first, eps), _standardised(second, eps)
+    count, dim = first.shape
+    total = 0.0
+    for i in range(dim):
+        for j in range(dim):
+            correlation = sum(a[n, i] * b[n, j] for n in range(count)) / count
+            total += (1 - correlation) ** 2 if i == j else off_diagonal_weight * correlation**2
+    return float(total)
+
+
+def _standardised(rows: Array, eps: float) -> Array:
+    centred = rows - rows.mean(axis=0)
+    biased_variance = (centred * centred).mean(axis=0)
+    return np.asarray(centred / np.sqrt(biased_variance + eps))
+
+
+def invariance(first: Array, second: Array) -> float:
+    """Return the squared difference averaged over batch and dimensions, (batch, dim) each."""
+    return float(((first - second) ** 2).mean())
+
+
+def variance_hinge(rows: Array, gamma: float, eps: float) -> float:
+    """Return the mean over dimensions of max(0, gamma - sqrt(var + eps)), var over N - 1.
+
+    arXiv:2105.04906 Algorithm 1.
+    """
+    count, dim = rows.shape
+    total = 0.0
+    for j in range(dim):
+        centred = rows[:, j] - rows[:, j].mean()
+        total += max(0.0, gamma - sqrt(float(centred @ centred) / (count - 1) + eps))
+    return total / dim
+
+
+def covariance_energy(rows: Array) -> float:
+    """Return 1/D times the sum of the squared off-diagonal covariances, over N - 1.
+
+    arXiv:2105.04906 Algorithm 1.
+    """
+    count, dim = rows.shape
+    centred = rows - rows.mean(axis=0)
+    total = 0.0
+    for i in range(dim):
+        for j in range(dim):
+            if i != j:
+                total += (float(centred[:, i] @ centred[:, j]) / (count - 1)) ** 2
+    return total / dim
+
+
+def vicreg(
+    first: Array,
+    second: Array,
+    *,
+    weights: tuple[float, float, float] = (25.0, 25.0, 1.0),
+    gamma: float = 1.0,
+    eps: float = 1e-4,
+    variance_views: float = 2.0,
+) -> float:
+    """Return lambda inv + mu var + nu cov, (batch, dim) each.
+
+    `variance_views` 2 adds the hinges of both views (arXiv:2105.04906 Algorithm 1);
+    1 averages them, as gh:facebookresearch/vicreg@4e12602fd495af83efd1631fbe82523e6db092e0:
+    main_vicreg.py#L198-L219 does. The covariance is added in both.
+    """
+    inv, var, cov = weights
+    hinges = variance_hinge(first, gamma, eps) + variance_hinge(second, gamma, eps)
+    energies = covariance_energy(first) + covariance_energy(second)
+    return inv * invariance(first, second) + var * variance_views / 2 * hinges + cov * energies
