@@ -144,6 +144,11 @@ class Method(nn.Module):
         """Do a step; DistributedDataParallel hooks in here."""
         return self.step(batch)
 
+    def before_update(self, progress: float) -> None:
+        """Do what comes between the gradients (reduced, unscaled, clipped) and the optimiser's
+        update: cancel the gradient of a layer that is still frozen, say. `progress` as below."""
+        del progress
+
     def after_update(self, progress: float) -> Mapping[str, float]:
         """Do what follows the optimiser's update (a moving average, say); `progress` runs from 0
         to 1 over the training. Return what is worth logging."""
