@@ -48,13 +48,13 @@ def mae(
 def _normalised(values: Array) -> Array:
     centred = values - values.mean()
     variance = float(centred @ centred) / (len(values) - 1)
-    return centred / sqrt(variance + 1e-6)
+    return np.asarray(centred / sqrt(variance + 1e-6))
 
 
 def layer_norm(row: Array, eps: float = 1e-5) -> Array:
     """Return a feature vector with mean 0 and (biased) variance 1, as torch's layer_norm."""
     centred = row - row.mean()
-    return centred / sqrt(float((centred * centred).mean()) + eps)
+    return np.asarray(centred / sqrt(float((centred * centred).mean()) + eps))
 
 
 def smooth_l1(gap: float) -> float:

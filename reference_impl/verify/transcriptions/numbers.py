@@ -28,7 +28,7 @@ def log_sum_exp(terms: Iterable[float]) -> float:
 def softmax(logits: Array) -> Array:
     """Return exp(logit) over their sum, (classes,)."""
     weights: Array = np.exp(logits - logits.max())
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def cross_entropy(target: Array, logits: Array) -> float:

@@ -53,7 +53,7 @@ def variance_hinge(rows: Array, gamma: float, eps: float) -> float:
     for j in range(dim):
         centred = rows[:, j] - rows[:, j].mean()
         total += max(0.0, gamma - sqrt(float(centred @ centred) / (count - 1) + eps))
-    return total / dim
+    return float(total / dim)
 
 
 def covariance_energy(rows: Array) -> float:
@@ -68,7 +68,7 @@ def covariance_energy(rows: Array) -> float:
         for j in range(dim):
             if i != j:
                 total += (float(centred[:, i] @ centred[:, j]) / (count - 1)) ** 2
-    return total / dim
+    return float(total / dim)
 
 
 def vicreg(

@@ -11,7 +11,8 @@ from reference_impl.verify.transcriptions.prediction import byol_direction
 def whiten(rows: Array, eps: float = 0.0) -> Array:
     """Return W (row - mean) for each row of (batch, dim), with W'W the inverse covariance.
 
-    arXiv:2007.06346: W is the inverse of the lower Cholesky factor of the covariance, over N - 1. `eps` shrinks the covariance towards the identity, (1 - eps) S + eps I, as
+    arXiv:2007.06346: W is the inverse of the lower Cholesky factor of the covariance, over
+    N - 1. `eps` shrinks the covariance towards the identity, (1 - eps) S + eps I, as
     gh:htdt/self-supervised@d9662c8d07dafd194a9045375f4f6aa09f5b03e9:methods/whitening.py does.
     """
     count, dim = rows.shape
@@ -19,12 +20,14 @@ def whiten(rows: Array, eps: float = 0.0) -> Array:
     covariance = np.zeros((dim, dim))
     for row in centred:
         covariance += np.outer(row, row) / (count - 1)
-    factor = np.linalg.cholesky((1 - eps) * covariance + eps * np.eye(dim))
+    factor = np.asarray(
+        np.linalg.cholesky((1 - eps) * covariance + eps * np.eye(dim)), dtype=np.float64
+    )
     return np.array([_forward_substitution(factor, row) for row in centred])
 
 
 def _forward_substitution(lower: Array, right: Array) -> Array:
-    solution = np.zeros_like(right)
+    solution: Array = np.zeros_like(right)
     for i in range(len(right)):
         solution[i] = (right[i] - lower[i, :i] @ solution[:i]) / lower[i, i]
     return solution

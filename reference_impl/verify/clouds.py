@@ -1,0 +1,71 @@
+"""Inputs whose loss is known: random, collapsed, unrelated and ideally spread embeddings."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from reference_impl.verify.case import Arrays, Draw, Generator
+
+Floats = npt.NDArray[np.float64]
+
+SMALL = ((16, 7), (7, 16))
+"""(batch, dim): more samples than dimensions and fewer, since losses may take another route."""
+
+
+def normal(rng: Generator, *shape: int) -> Floats:
+    """Return independent unit-normal numbers."""
+    return rng.standard_normal(shape)
+
+
+def pair(batch: int, dim: int, *, names: tuple[str, str] = ("first", "second")) -> Draw:
+    """Return a draw of two views (batch, dim) that resemble each other and are off centre."""
+
+    def draw(rng: Generator) -> Arrays:
+        shared = 1.5 * normal(rng, batch, dim) + 0.3
+        return {name: shared + 0.7 * normal(rng, batch, dim) for name in names}
+
+    return draw
+
+
+def pairs(names: tuple[str, str] = ("first", "second")) -> tuple[Draw, ...]:
+    """Return such draws in both shapes of SMALL."""
+    return tuple(pair(batch, dim, names=names) for batch, dim in SMALL)
+
+
+def unrelated(batch: int, dim: int, names: tuple[str, ...]) -> Draw:
+    """Return a draw of independent unit-normal clouds."""
+    return lambda rng: {name: normal(rng, batch, dim) for name in names}
+
+
+def constant(batch: int, dim: int, names: tuple[str, ...], *, extra: Arrays | None = None) -> Draw:
+    """Return a draw where one random vector stands in every row of every input."""
+
+    def draw(rng: Generator) -> Arrays:
+        row = normal(rng, dim)
+        return {**{name: np.tile(row, (batch, 1)) for name in names}, **(extra or {})}
+
+    return draw
+
+
+def simplex(points: int) -> Floats:
+    """Return `points` unit vectors (points, points) at the cosine -1/(points - 1)."""
+    centred = np.eye(points) - 1 / points
+    lengths = np.sqrt((centred * centred).sum(axis=1, keepdims=True))
+    return np.asarray(centred / lengths)
+
+
+def ideal(points: int, names: tuple[str, ...]) -> Draw:
+    """Return a draw of identical views on a simplex, as far apart as vectors can be."""
+    return lambda _rng: {name: simplex(points) for name in names}
+
+
+def rank_one(batch: int, dim: int, names: tuple[str, ...]) -> Draw:
+    """Return a draw where every dimension carries one signal of unit (N - 1) variance."""
+
+    def draw(rng: Generator) -> Arrays:
+        signal = normal(rng, batch)
+        signal = (signal - signal.mean()) / signal.std(ddof=1)
+        return {name: np.tile(signal[:, None], (1, dim)) for name in names}
+
+    return draw
