@@ -60,7 +60,10 @@ class DoctorApp(App[None]):
         self._first_run = run
 
     def on_ready(self) -> None:
-        """Load the engine behind the first frame, and attach the run of the command line."""
+        """Load the engine once the first frame is on the screen, and attach the run."""
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
         self.engine.submit("warm", warm, self._warmed)
         if self._first_run is not None:
             self.attach(self._first_run)
