@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Literal
 
-from kb.types import Cost, Entry, Owner, Scalar, Status
+from kb.types import Cost, Entry, Mark, Owner, Scalar, Status
 
 SCHEMA = 1
 """Version of the JSON form of an Answer; raised when a field changes its meaning."""
@@ -35,7 +35,8 @@ class RankedFix:
     """A fix in the order worth trying. `id` is global: `family/name#fix-id`.
 
     `cure_rate` is (cured, seeds, low, high) with the bounds of a 95% interval, or None when
-    no trial was run. `already_applied` is None when the run does not say.
+    no trial was run. `already_applied` is None when the run does not say. `mark` is what the
+    user said of it.
     """
 
     id: str
@@ -45,6 +46,7 @@ class RankedFix:
     text: str = ""
     cure_rate: tuple[int, int, float, float] | None = None
     already_applied: bool | None = None
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,7 @@ def _diagnoses(
     kept = ranked[: case.k]
     found: list[Diagnosis] = []
     names = [one.entry_id for one in kept]
+    marks = case.knowledge.marks()
     for candidate in kept:
         entry = case.knowledge.entry(candidate.entry_id)
         if entry is None:  # removed by another process since the index was loaded
@@ -204,7 +205,7 @@ def _diagnoses(
         why = evidence.collect(case.knowledge, case.understood, candidate, entry, case.clues, names)
         refuted = passages.contradictions(case.knowledge, entry) if entry.owner == "user" else ()
         confidence = round(candidate.share * probability, 4)
-        fixes = ranked_fixes(entry, case.run)
+        fixes = ranked_fixes(entry, case.run, marks)
         found.append(Diagnosis(entry, confidence, why, fixes, entry.owner, refuted))
     return tuple(_ours_first(found))
 

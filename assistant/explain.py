@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from assistant.knowledge import Knowledge, Notify, silent
 from kb.errors import UsageError, nearest
 from kb.method_names import methods_in
 from kb.store import Store
 from kb.topics import topics
-from kb.types import Document, Entry, Owner
+from kb.types import Document, Entry, Mark, Owner
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the knowledge base. `markdown` is the source without its head."""
+    """A page of the knowledge base. `markdown` is the source without its head.
+
+    `marks` are what the user said of the fixes of its entry.
+    """
 
     id: str
     title: str
@@ -23,6 +26,7 @@ class Page:
     markdown: str
     entry: Entry | None = None
     also: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return plain JSON types."""
@@ -39,6 +43,7 @@ class Page:
             "fixes": [f"{entry.id}#{fix.id}" for fix in entry.fixes] if entry else [],
             "references": list(entry.references) if entry else [],
             "also": list(self.also),
+            "marks": [asdict(mark) for mark in self.marks],
             "markdown": self.markdown,
         }
 
@@ -50,17 +55,13 @@ def page_of(name: str, *, notify: Notify = silent) -> Page:
     pages = [page for store in knowledge.stores if (page := _page(store, wanted))]
     if pages:
         first, *rest = pages
-        if rest:
-            return Page(
-                first.id,
-                first.title,
-                first.owner,
-                first.source,
-                first.markdown,
-                first.entry,
-                tuple(page.id for page in rest),
-            )
-        return first
+        fixes = [f"{first.id}#{fix.id}" for fix in first.entry.fixes] if first.entry else []
+        marks = knowledge.marks()
+        return replace(
+            first,
+            also=tuple(page.id for page in rest),
+            marks=tuple(marks[fix] for fix in fixes if fix in marks),
+        )
     raise _unknown(knowledge, wanted)
 
 

@@ -1,32 +1,44 @@
-"""An entry's fixes in the order worth trying, with what the run already has."""
+"""An entry's fixes in the order worth trying, with what the run has and the user has tried."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from assistant.answer import RankedFix
 from kb.run import Run
 from kb.signature import evaluate, evaluate_value, parse
-from kb.types import Entry, Fix, Scalar
+from kb.types import Entry, Fix, Mark, Scalar
 
 
-def ranked_fixes(entry: Entry, run: Run | None) -> tuple[RankedFix, ...]:
-    """Return the fixes of `entry`, those that the run already has last.
+def ranked_fixes(
+    entry: Entry, run: Run | None, marks: Mapping[str, Mark] | None = None
+) -> tuple[RankedFix, ...]:
+    """Return the fixes of `entry`: those that did not help the user near the end, those that
+    the run already has last.
 
     The author's order stands otherwise: it puts the cheapest decisive step first, and no
-    cure rates exist yet to say more.
+    cure rates exist yet to say more. `marks` holds what the user said, by the fix's global id.
     """
-    fixes = [_ranked(entry, fix, run) for fix in entry.fixes]
-    return tuple(sorted(fixes, key=lambda fix: fix.already_applied is True))
+    fixes = [_ranked(entry, fix, run, marks or {}) for fix in entry.fixes]
+    return tuple(sorted(fixes, key=lambda fix: (fix.already_applied is True, did_not_help(fix))))
 
 
-def _ranked(entry: Entry, fix: Fix, run: Run | None) -> RankedFix:
+def did_not_help(fix: RankedFix) -> bool:
+    """Return whether the user marked the fix so."""
+    return fix.mark is not None and fix.mark.word == "did-not"
+
+
+def _ranked(entry: Entry, fix: Fix, run: Run | None, marks: Mapping[str, Mark]) -> RankedFix:
     change = {key: _value(value, run) for key, value in fix.change.items()}
+    name = f"{entry.id}#{fix.id}"
     return RankedFix(
-        id=f"{entry.id}#{fix.id}",
+        id=name,
         title=fix.title,
         change=change,
         cost=fix.cost,
         text=fix.text,
         already_applied=_applied(fix, run),
+        mark=marks.get(name),
     )
 
 

@@ -14,7 +14,7 @@ from kb.encoder import OnnxEncoder
 from kb.errors import InputUnreadable
 from kb.paths import BUNDLE, cache_dir, user_store
 from kb.store import Store
-from kb.types import Document, Entry
+from kb.types import Document, Entry, Mark
 
 if TYPE_CHECKING:
     from kb.index import Index
@@ -139,6 +139,10 @@ class Knowledge:
     def user_documents(self) -> int:
         """Return how many documents of the user are ingested."""
         return len(self.user.documents()) if self.user else 0
+
+    def marks(self) -> dict[str, Mark]:
+        """Return what the user said of fixes, by global id; read anew, it may change any time."""
+        return self.user.marks() if self.user else {}
 
     @cached_property
     def corrections(self) -> Corrections:

@@ -21,21 +21,12 @@ from kb.errors import StoreError, UsageError
 from kb.store_codec import document_digest
 from kb.store_connection import Connection, searchable
 from kb.store_reader import StoreReader, write_stamp
-from kb.store_records import (
-    MARK_WORDS,
-    DocumentInfo,
-    Mark,
-    MarkWord,
-    PassageTable,
-    StoredPassage,
-)
+from kb.store_records import DocumentInfo, PassageTable, StoredPassage
 from kb.store_writer import delete_document, insert_document, replace_vectors
-from kb.types import Document
+from kb.types import MARK_WORDS, Document, MarkWord
 
 __all__ = [
     "DocumentInfo",
-    "Mark",
-    "MarkWord",
     "PassageTable",
     "Store",
     "StoredPassage",

@@ -26,13 +26,12 @@ from kb.store_records import (
     KIND_CODES,
     OWNER_CODES,
     DocumentInfo,
-    Mark,
     PassageTable,
     StoredPassage,
 )
 from kb.store_vectors import Float16s, Int64s
 from kb.store_writer import CONTENT, LAYOUT, read_sum, vectors_key
-from kb.types import Document, Entry, PassageKind
+from kb.types import Document, Entry, Mark, PassageKind
 
 _CHUNK: Final = 500
 """Rows read or numbers asked for at a time; SQLite allows at least 999 parameters."""

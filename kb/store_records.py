@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from kb.types import PASSAGE_KINDS, Owner, Passage, PassageKind
 
-MarkWord = Literal["tried", "helped", "did-not"]
-"""What the user says about a fix: tried with no outcome yet, it helped, it did not help."""
-
-MARK_WORDS: Final[tuple[MarkWord, ...]] = get_args(MarkWord)
-
 KIND_CODES: Final[dict[PassageKind, int]] = {kind: code for code, kind in enumerate(PASSAGE_KINDS)}
 OWNERS: Final[tuple[Owner, ...]] = ("bundled", "user")
 OWNER_CODES: Final[dict[Owner, int]] = {owner: code for code, owner in enumerate(OWNERS)}
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What the user says about one fix, named by its global id.
-
-    `marked_at` is ISO 8601, UTC, and empty for a mark of a version that kept no date; `run` is
-    the run it was tried on, empty when not said.
-    """
-
-    fix: str
-    word: MarkWord
-    marked_at: str = ""
-    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)

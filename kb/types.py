@@ -44,7 +44,11 @@ PassageKind = Literal[
 ]
 """What part a passage plays in its document."""
 
+MarkWord = Literal["tried", "helped", "did-not"]
+"""What the user says about a fix: tried with no outcome yet, it helped, it did not help."""
+
 PASSAGE_KINDS: tuple[PassageKind, ...] = get_args(PassageKind)
+MARK_WORDS: tuple[MarkWord, ...] = get_args(MarkWord)
 STATUSES: tuple[Status, ...] = get_args(Status)
 COSTS: tuple[Cost, ...] = get_args(Cost)
 
@@ -105,6 +109,20 @@ class Fix:
     cost: Cost | None = None
     change: Mapping[str, Scalar] = field(default_factory=dict)
     unless: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the user says about one fix, named by its global id.
+
+    `marked_at` is ISO 8601, UTC, and empty for a mark of a version that kept no date; `run` is
+    the run it was tried on, empty when not said.
+    """
+
+    fix: str
+    word: MarkWord
+    marked_at: str = ""
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from assistant.answer import Answer, Diagnosis, Hit, RankedFix
+from assistant.render.marks import MARKED
 from kb.plain_text import strip_controls
 
 
@@ -57,6 +58,8 @@ def _fix(place: int, fix: RankedFix) -> str:
         parts.append(f"({fix.cost})")
     if fix.already_applied:
         parts.append("already so in this run")
+    if fix.mark:
+        parts.append(MARKED[fix.mark.word])
     return " ".join(parts)
 
 

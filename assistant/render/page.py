@@ -9,6 +9,7 @@ import click
 
 from assistant.explain import Page
 from assistant.render.layout import WIDTH, bold, dim, wrapped
+from assistant.render.marks import MARKED
 from assistant.render.table import table_lines
 from kb.plain_text import plain, strip_controls
 
@@ -28,13 +29,29 @@ def render_page(page: Page) -> str:
     writer = _Writer()
     if page.entry is not None:
         writer.lines += _facts(page)
-    for line in strip_controls(page.markdown).expandtabs(4).split("\n"):
+    for line in with_marks(page).expandtabs(4).split("\n"):
         writer.read(_COMMIT.sub(r"\1", line))
     writer.flush()
     if page.also:
         also = wrapped(f"Also called so: {', '.join(page.also)}", 0)
         writer.lines += ["", *(dim(line) for line in also)]
     return "\n".join(writer.lines).rstrip()
+
+
+def with_marks(page: Page) -> str:
+    """Return the page's Markdown without control characters, a word beside each marked fix.
+
+    It stands after the fix's title, in bold in a list of ours and as the heading of one fix;
+    elsewhere nothing is said.
+    """
+    text = strip_controls(page.markdown)
+    titles = {f"{page.id}#{fix.id}": fix.title for fix in page.entry.fixes} if page.entry else {}
+    for mark in page.marks:
+        title = re.escape(strip_controls(titles[mark.fix]).rstrip("."))
+        head = re.compile(rf"^(\d+\. +\*\*{title}\.?\*\*|# {title}\.?$)", re.MULTILINE)
+        if found := head.search(text):
+            text = f"{text[: found.end()]} ({MARKED[mark.word]}){text[found.end() :]}"
+    return text
 
 
 class _Writer:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from assistant.answer import Answer, Contradiction, Diagnosis, Evidence, Hit, RankedFix
+from assistant.fixes import did_not_help
 from assistant.judge import MISSING
 from assistant.render.layout import bold, dim, labelled, lines_wrapped, unbroken, wrapped
+from assistant.render.marks import MARKED
 from kb.plain_text import plain
 
 BRIEF_FIXES = 3
@@ -121,9 +123,16 @@ def _diagnosis(number: int, diagnosis: Diagnosis, decided: str, full: bool) -> l
         *labelled("but", [_contradiction(item, full) for item in diagnosis.contradictions]),
         *labelled(
             _proposing(diagnosis),
-            [_fix(place, fix, full or place == 1, full) for place, fix in enumerate(fixes, 1)],
+            [_fix(place, fix, full or place == 1, full) for place, fix in enumerate(fixes, 1)]
+            + ([] if full else _moved_down(diagnosis)),
         ),
     ]
+
+
+def _moved_down(diagnosis: Diagnosis) -> list[str]:
+    """Return a line on the fixes that the user's marks moved out of the brief answer."""
+    hidden = [fix for fix in _proposed(diagnosis)[BRIEF_FIXES:] if did_not_help(fix)]
+    return [f"Moved down, did not help: {'; '.join(fix.title for fix in hidden)}"] if hidden else []
 
 
 def _brief(upto: Sequence[Diagnosis], decided: str) -> list[str]:
@@ -196,6 +205,8 @@ def _fix(position: int, fix: RankedFix, opened: bool, full: bool) -> str:
         parts.append(f"cured {cured} of {seeds} ({low:.0%} to {high:.0%})")
     if fix.already_applied:
         parts.append("(already so in this run)")
+    if fix.mark:
+        parts.append(unbroken(f"({MARKED[fix.mark.word]})"))
     return " ".join(parts)
 
 

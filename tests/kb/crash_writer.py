@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kb.store import MarkWord, Store
-from kb.types import Document, Entry, LineSpan, Passage
+from kb.store import Store
+from kb.types import Document, Entry, LineSpan, MarkWord, Passage
 
 ENCODER = "hash@1"
 DIM = 16

@@ -17,7 +17,7 @@ import pytest
 
 from kb import store_schema
 from kb.errors import StoreError, UsageError
-from kb.store import DocumentInfo, Mark, Store, write_stamp
+from kb.store import DocumentInfo, Store, write_stamp
 from kb.store_records import KIND_CODES, OWNERS
 from kb.store_schema import APPLICATION_ID, SCHEMA_VERSION
 from kb.types import (
@@ -25,6 +25,7 @@ from kb.types import (
     Entry,
     Fix,
     LineSpan,
+    Mark,
     Passage,
 )
 
