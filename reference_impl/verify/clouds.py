@@ -19,11 +19,16 @@ def normal(rng: Generator, *shape: int) -> Floats:
 
 
 def pair(batch: int, dim: int, *, names: tuple[str, str] = ("first", "second")) -> Draw:
-    """Return a draw of two views (batch, dim) that resemble each other and are off centre."""
+    """Return a draw of two views (batch, dim) that resemble each other.
+
+    They are off centre, and dimensions differ in scale from 0.03 to 2, so that hinges are open
+    in some and an epsilon beside a variance shows.
+    """
 
     def draw(rng: Generator) -> Arrays:
-        shared = 1.5 * normal(rng, batch, dim) + 0.3
-        return {name: shared + 0.7 * normal(rng, batch, dim) for name in names}
+        scale = np.geomspace(0.03, 2.0, dim)
+        shared = normal(rng, batch, dim) + 0.3
+        return {name: scale * (shared + 0.5 * normal(rng, batch, dim)) for name in names}
 
     return draw
 

@@ -59,18 +59,16 @@ def rows_scaled(*names: str) -> Relation:
 
 
 def shifted(*names: str, same: bool = True, per_row: bool = False) -> Relation:
-    """Return: adding one vector to every row does not matter (or must).
+    """Return: adding one vector to every row of all inputs does not matter (or must).
 
     `per_row` adds one number to each row instead, as to logits.
     """
 
     def change(arrays: Arrays, rng: Generator) -> Arrays:
-        moved = dict(arrays)
-        for name in names:
-            shape = arrays[name].shape
-            kept = (*shape[:-1], 1) if per_row else (*[1] * (len(shape) - 1), shape[-1])
-            moved[name] = arrays[name] + rng.standard_normal(kept)
-        return moved
+        shape = arrays[names[0]].shape
+        kept = (*shape[:-1], 1) if per_row else (*[1] * (len(shape) - 1), shape[-1])
+        shift = rng.standard_normal(kept)
+        return {**arrays, **{name: arrays[name] + shift for name in names}}
 
     return Relation("shift ignored" if same else "shift matters", change, same)
 

@@ -79,14 +79,23 @@ def vicreg(
     gamma: float = 1.0,
     eps: float = 1e-4,
     variance_views: float = 2.0,
+    covariance_views: float = 2.0,
+    invariance_dims: float = 1.0,
+    covariance_pairs: float = 1.0,
 ) -> float:
     """Return lambda inv + mu var + nu cov, (batch, dim) each.
 
-    `variance_views` 2 adds the hinges of both views (arXiv:2105.04906 Algorithm 1);
-    1 averages them, as gh:facebookresearch/vicreg@4e12602fd495af83efd1631fbe82523e6db092e0:
-    main_vicreg.py#L198-L219 does. The covariance is added in both.
+    As it stands it is arXiv:2105.04906 Algorithm 1, which adds hinges and energies of both views.
+    `variance_views` 1 averages the hinges, as
+    gh:facebookresearch/vicreg@4e12602fd495af83efd1631fbe82523e6db092e0:main_vicreg.py#L198-L219
+    does; `covariance_views` 1 averages the energies. `invariance_dims` D makes inv a sum over
+    dimensions, as section 4.1 reads; `covariance_pairs` D - 1 makes c the mean over pairs, as
+    gh:facebookresearch/eb_jepa has it.
     """
     inv, var, cov = weights
+    distance = invariance_dims * invariance(first, second)
     hinges = variance_hinge(first, gamma, eps) + variance_hinge(second, gamma, eps)
-    energies = covariance_energy(first) + covariance_energy(second)
-    return inv * invariance(first, second) + var * variance_views / 2 * hinges + cov * energies
+    energies = (covariance_energy(first) + covariance_energy(second)) / covariance_pairs
+    return (
+        inv * distance + var * variance_views / 2 * hinges + cov * covariance_views / 2 * energies
+    )
