@@ -1,0 +1,1 @@
+"""Numerics that several methods share: softmax in tiles, Gram energies, large batches."""
