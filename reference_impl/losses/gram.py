@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from reference_impl.losses.precision import full_precision
 from reference_impl.shapes import Float, Tensor
 
 
@@ -50,7 +51,7 @@ class _SelfEnergy(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         batch, dim = rows.shape
         ctx.small_gram = batch < dim
-        with _full_precision(rows):
+        with full_precision(rows):
             if ctx.small_gram:
                 gram, diagonal = rows @ rows.T, rows.square().sum(0)
                 ctx.save_for_backward(rows, gram, diagonal)
@@ -65,7 +66,7 @@ class _SelfEnergy(torch.autograd.Function):
     @once_differentiable  # type: ignore[untyped-decorator, unused-ignore]
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         rows, gram, *diagonal = ctx.saved_tensors
-        with _full_precision(rows):
+        with full_precision(rows):
             if ctx.small_gram:
                 return torch.addcmul(gram @ rows, rows, diagonal[0], value=-1).mul_(4 * grad)
             return (rows @ gram).mul_(4 * grad)
@@ -78,7 +79,7 @@ class _CrossEnergy(torch.autograd.Function):
     def forward(ctx: Any, first: Tensor, second: Tensor) -> Tensor:
         batch, dim = first.shape
         ctx.small_gram = 4 * batch < 3 * dim
-        with _full_precision(first):
+        with full_precision(first):
             if ctx.small_gram:
                 grams = (first @ first.T, second @ second.T)
                 diagonal = (first * second).sum(0)
@@ -95,7 +96,7 @@ class _CrossEnergy(torch.autograd.Function):
     @once_differentiable  # type: ignore[untyped-decorator, unused-ignore]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         first, second, *saved = ctx.saved_tensors
-        with _full_precision(first):
+        with full_precision(first):
             if ctx.small_gram:
                 first_gram, second_gram, diagonal = saved
                 to_first = torch.addcmul(second_gram @ first, second, diagonal, value=-1)
@@ -107,8 +108,3 @@ class _CrossEnergy(torch.autograd.Function):
 
 def _squares(values: Tensor) -> Tensor:
     return values.square().sum(dtype=torch.float64)
-
-
-def _full_precision(tensor: Tensor) -> torch.autocast:
-    # Autocast would turn the products into half precision, in a backward pass inside it too.
-    return torch.autocast(tensor.device.type, enabled=False)

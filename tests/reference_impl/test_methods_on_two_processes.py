@@ -1,0 +1,49 @@
+"""Two processes with half a batch each equal one with the whole, for losses of batch statistics.
+
+One pair of processes serves all cases: starting them takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from method_checks import clouds, mixed_gradient
+from two_processes import run_two
+
+from reference_impl.methods.vicreg import vicreg_loss
+
+CASES: Mapping[str, tuple[Callable[..., Any], int, int, int]] = {
+    "vicreg": (vicreg_loss, 8, 12, 2),
+    "vicreg, more samples than dimensions": (vicreg_loss, 24, 6, 2),
+    "vicreg, paper": (partial(vicreg_loss, convention="paper"), 10, 10, 2),
+}
+"""Loss, batch, width and views."""
+
+
+def losses_and_gradients() -> dict[str, tuple[float, Any]]:
+    """Return what each case gives to this process, averaged over processes."""
+    return {
+        name: mixed_gradient(loss, clouds(batch, dim, views=views))
+        for name, (loss, batch, dim, views) in CASES.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def together() -> list[dict[str, tuple[float, Any]]]:
+    return run_two(losses_and_gradients)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_loss_and_gradient_are_those_of_the_whole_batch(
+    name: str, together: list[dict[str, tuple[float, Any]]]
+) -> None:
+    loss, gradient = losses_and_gradients()[name]
+    assert gradient.abs().max() > 0
+    for answers in together:
+        other_loss, other_gradient = answers[name]
+        assert other_loss == pytest.approx(loss, rel=1e-10)
+        torch.testing.assert_close(other_gradient, gradient, rtol=1e-9, atol=1e-11)
