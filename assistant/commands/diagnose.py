@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--numbers",
+    "pasted",
+    metavar="TEXT",
+    help='Numbers instead of a run, as typed or pasted: "loss 4.143, batch 32"; `-` for stdin.',
+)
 @naming_options
 @click.option("--all", "everything", is_flag=True, help="Judge every run found below PATH.")
 @answer_options
 def diagnose(
     paths: tuple[Path, ...],
+    pasted: str | None,
     names: tuple[str, ...],
     settings: tuple[str, ...],
     k: int,
@@ -41,7 +48,14 @@ def diagnose(
       ssl-doctor diagnose lightning_logs
       ssl-doctor diagnose runs/*/
       ssl-doctor diagnose train.log --map emb_spread=z_std --set batch_size=256
+      ssl-doctor diagnose --numbers "loss 4.143, batch 32, z_std 1e-4"
     """
+    if pasted is not None:
+        if paths or everything or names:
+            raise click.UsageError("--numbers stands for a run; leave PATH, --all and --map out")
+        return _typed(pasted, set_by_hand(settings), k, full, as_markdown, as_json)
+    if not paths:
+        raise click.UsageError("PATH is missing: a log, a run folder, or --numbers TEXT")
     if everything:
         from ingest import open_runs
 
@@ -76,6 +90,34 @@ def _one(
         click.echo(answer.to_markdown())
     else:
         click.echo(f"{header(run)}\n\n{render(answer, full=full)}")
+    return code_of_verdict(answer.verdict)
+
+
+def _typed(
+    text: str, settings: dict[str, Scalar], k: int, full: bool, as_markdown: bool, as_json: bool
+) -> int:
+    from assistant.engine import diagnose as judge
+    from assistant.pasted import MOST_CHARACTERS, read_pasted
+    from assistant.render.layout import wrapped
+    from assistant.render.text import render
+    from assistant.run_input import as_run
+
+    if text == "-":
+        text = sys.stdin.buffer.read(4 * MOST_CHARACTERS).decode("utf-8", "replace")
+    pasted = read_pasted(text)
+    run = as_run({**pasted.numbers, **settings})
+    if run is None or not run.series:
+        raise click.UsageError(
+            'no number of a known metric in this text; for example "loss 4.143, batch 32"'
+        )
+    answer = judge(run, k, notify=notify)
+    if as_json:
+        print_json(answer.to_dict() | {"run": run.to_dict(), "numbers": pasted.to_dict()})
+    elif as_markdown:
+        click.echo(answer.to_markdown())
+    else:
+        told = [line for one in pasted.told() for line in wrapped(one, 3, "")]
+        click.echo("\n".join([*told, "", render(answer, full=full)]))
     return code_of_verdict(answer.verdict)
 
 
