@@ -14,9 +14,13 @@ import torch
 from method_checks import clouds, mixed_gradient
 from two_processes import run_two
 
+from reference_impl.methods.barlow import barlow_loss
 from reference_impl.methods.vicreg import vicreg_loss
 
 CASES: Mapping[str, tuple[Callable[..., Any], int, int, int]] = {
+    "barlow": (barlow_loss, 8, 12, 2),
+    "barlow, more samples than dimensions": (barlow_loss, 24, 6, 2),
+    "barlow, paper": (partial(barlow_loss, convention="paper"), 10, 10, 2),
     "vicreg": (vicreg_loss, 8, 12, 2),
     "vicreg, more samples than dimensions": (vicreg_loss, 24, 6, 2),
     "vicreg, paper": (partial(vicreg_loss, convention="paper"), 10, 10, 2),
