@@ -1,0 +1,124 @@
+"""Short trainings, each kept in a cache, so that an interrupted verification goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from kb.code_hash import code_hash
+from reference_impl.verify.code_files import files_of_training
+
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """One training: a method, what it changes, a seed, a device. `settings` is plain JSON."""
+
+    method: str
+    label: str
+    settings: Mapping[str, Any]
+    seed: int
+    device: str
+
+    def key(self) -> str:
+        """Return a name for the result that changes with the settings and with any code that
+        takes part; what the arm is called does not matter."""
+        content = [self.method, self.settings, self.seed, self.device]
+        content.append(code_hash(files_of_training(self.method)))
+        text = json.dumps(content, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def cache_folder() -> Path:
+    """Return where finished trainings are kept."""
+    try:
+        from kb.paths import cache_dir
+
+        return cache_dir() / "claims"
+    except ImportError:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(home) / "ssl-doctor" / "claims"
+
+
+def train_arm(run: ArmRun) -> dict[str, float]:
+    """Train one arm and return its final metrics under vocabulary names."""
+    import torch
+
+    from reference_impl.train import RunSpec, train
+
+    if run.device == "cpu":
+        torch.set_num_threads(1)
+    chosen = {name: run.settings[name] for name in ("preset", "config", "recipe", "steps")}
+    result = train(RunSpec(method=run.method, seed=run.seed, device=run.device, **chosen))
+    return {name: float(value) for name, value in result.final.items()}
+
+
+def finals(
+    runs: Sequence[ArmRun], *, jobs: int, notify: Notify, folder: Path
+) -> dict[str, dict[str, float]]:
+    """Return the final metrics of every run by its key, trained or from `folder`.
+
+    Runs with one key are trained once. Progress goes to `notify`, a line per training.
+    """
+    wanted = {run.key(): run for run in runs}
+    found = {key: kept for key in wanted if (kept := _kept(folder, key)) is not None}
+    missing = [(key, run) for key, run in wanted.items() if key not in found]
+    if found and missing:
+        notify(f"{len(found)} of {len(wanted)} trainings are in {folder}")
+    started = time.monotonic()
+    for done, (key, final) in enumerate(_trained(missing, jobs), 1):
+        found[key] = final
+        _keep(folder, key, final)
+        per_run = (time.monotonic() - started) / done
+        left = per_run * (len(missing) - done) / 60
+        run = wanted[key]
+        notify(
+            f"[{done}/{len(missing)}] {run.method}: {run.label}, seed {run.seed}"
+            f" ({per_run:.1f} s a training, about {left:.0f} min left)"
+        )
+    return found
+
+
+def _trained(
+    missing: Sequence[tuple[str, ArmRun]], jobs: int
+) -> Iterator[tuple[str, dict[str, float]]]:
+    if jobs <= 1 or len(missing) <= 1:
+        for key, run in missing:
+            yield key, train_arm(run)
+        return
+    # Spawned, not forked: a forked torch may wait for a thread that does not exist.
+    with ProcessPoolExecutor(min(jobs, len(missing)), mp_context=get_context("spawn")) as pool:
+        futures: dict[Future[dict[str, float]], str] = {
+            pool.submit(train_arm, run): key for key, run in missing
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _kept(folder: Path, key: str) -> dict[str, float] | None:
+    try:
+        content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+        return {str(name): float(value) for name, value in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _keep(folder: Path, key: str, final: Mapping[str, float]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{key}.json"
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(final), encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,104 @@
+"""How a claim is put to the test, and when it counts as confirmed or refuted.
+
+Both arms of a claim are trained from the same seeds: same weights, same batches. The ratio of the
+measure, second arm over first, is taken seed by seed; its geometric mean gets a Student interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kb.evidence import Outcome
+from reference_impl.method import Arm, Claim
+
+SEEDS = 3
+"""Seeds per arm; fewer than 3 give an interval too wide for any margin. Issue 5."""
+
+PRESET = "small"
+"""The preset of every trial: digits on two CPU cores."""
+
+FLOOR = 1e-9
+"""Measures below this count as this: the ratio of a collapsed arm is then tiny, not 0."""
+
+_T95 = (
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+)
+"""Two-sided 95% points of Student's t for 1 to 30 degrees of freedom; 1.96 is used beyond."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The ratio second/first with its interval at 95%, and what follows for the claim."""
+
+    outcome: Outcome
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+def settings(claim: Claim, arm: Arm) -> dict[str, Any]:
+    """Return what one arm trains with, seed and device aside, in plain JSON types."""
+    return {
+        "preset": PRESET,
+        "config": dict(sorted(arm.config.items())),
+        "recipe": dict(sorted(arm.recipe.items())),
+        "steps": claim.steps,
+    }
+
+
+def judge(first: Sequence[float | None], second: Sequence[float | None], claim: Claim) -> Verdict:
+    """Return the verdict on paired measures of both arms, one per seed.
+
+    `lower` is confirmed when the whole interval lies at or below the margin and refuted when it
+    lies above; `higher` the other way round; `same` is confirmed within 1 +- margin and refuted
+    outside. Anything else, a missing measure or a negative one, is undecided.
+    """
+    pairs = [(a, b) for a, b in zip(first, second, strict=True) if _usable(a) and _usable(b)]
+    if len(pairs) < len(first):
+        return Verdict("undecided", note="an arm gave no finite, non-negative measure")
+    if len(pairs) < 2:
+        return Verdict("undecided", note="an interval needs two seeds")
+    logs = [math.log(max(b or 0.0, FLOOR) / max(a or 0.0, FLOOR)) for a, b in pairs]
+    mean = math.fsum(logs) / len(logs)
+    variance = math.fsum((one - mean) ** 2 for one in logs) / (len(logs) - 1)
+    half = student(len(logs) - 1) * math.sqrt(variance / len(logs))
+    ratio, low, high = (_exp(one) for one in (mean, mean - half, mean + half))
+    return Verdict(_outcome(low, high, claim), ratio, low, high)
+
+
+def student(freedom: int) -> float:
+    """Return the two-sided 95% point of Student's t."""
+    return _T95[freedom - 1] if freedom <= len(_T95) else 1.96
+
+
+def _outcome(low: float, high: float, claim: Claim) -> Outcome:
+    if claim.expect == "same":
+        bottom, top = 1 - claim.margin, 1 + claim.margin
+        if bottom <= low and high <= top:
+            return "confirmed"
+        return "refuted" if high < bottom or low > top else "undecided"
+    below, above = high <= claim.margin, low > claim.margin
+    if claim.expect == "higher":
+        below, above = high < claim.margin, low >= claim.margin
+        return "confirmed" if above else "refuted" if below else "undecided"
+    return "confirmed" if below else "refuted" if above else "undecided"
+
+
+def _usable(value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and value >= 0
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(value, 700.0))
+
+
+def measured(final: Mapping[str, float], name: str) -> float | None:
+    """Return a final metric, None when the run does not have it or it is not finite."""
+    value = final.get(name)
+    return None if value is None or not math.isfinite(value) else float(value)
