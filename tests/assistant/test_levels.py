@@ -14,9 +14,8 @@ from kb.types import Scalar
 
 def run_of(config: dict[str, Scalar], **values: float) -> Run:
     noise = np.random.default_rng(0).normal(0, 1e-3, 64)
-    return Run(
-        config, {name: Series.from_values(name, list(value + noise)) for name, value in values.items()}
-    )  # fmt: skip
+    series = {name: Series.from_values(name, list(value + noise)) for name, value in values.items()}
+    return Run(config, series)
 
 
 def test_nt_xent_has_its_chance_value_which_is_its_collapse_and_its_floor() -> None:

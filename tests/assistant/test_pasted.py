@@ -203,8 +203,11 @@ def test_the_command_tells_how_it_read_and_takes_settings_and_stdin() -> None:
     ],
 )
 def test_a_call_that_cannot_be_meant_says_what_is_missing(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+    arguments: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("sys.argv", ["ssl-doctor", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
