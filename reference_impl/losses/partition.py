@@ -38,8 +38,7 @@ def log_partition(
     keys, for instance. `side` sets the side of a tile. Half precision is computed in float32.
     Raises ValueError when the widths differ.
     """
-    of_rows, _ = _apply(queries, keys, scale, skip, "rows", side)
-    return of_rows
+    return _apply(queries, keys, scale, skip, "rows", side)[0]
 
 
 def log_partitions(
@@ -53,7 +52,8 @@ def log_partitions(
 
     One visit of the tiles serves both, as the two directions of CLIP want it.
     """
-    return _apply(rows, columns, scale, (), "both", side)
+    of_rows, of_columns = _apply(rows, columns, scale, (), "both", side)
+    return of_rows, of_columns
 
 
 def log_partition_among(
@@ -69,8 +69,7 @@ def log_partition_among(
     """
     if {-offset for offset in skip} != set(skip):
         raise ValueError(f"offsets to skip must come with their negatives, found {skip}")
-    of_rows, _ = _apply(rows, rows, scale, skip, "symmetric", side)
-    return of_rows
+    return _apply(rows, rows, scale, skip, "symmetric", side)[0]
 
 
 # Tracing would unroll the tiles into one enormous graph.

@@ -21,7 +21,7 @@ CASES: tuple[tuple[int, int, int, float, tuple[int, ...], Mode], ...] = (
     (130, 130, 33, 2.0, (0,), "symmetric"),
     (130, 130, 64, 14.0, (0, 65, -65), "symmetric"),
 )
-"""Rows, columns, width, scale, offsets left out, mode: sizes that are no multiple of a block too."""
+"""Rows, columns, width, scale, offsets left out, mode; sizes are mostly no multiple of a block."""
 
 
 def compare(case: tuple[int, int, int, float, tuple[int, ...], Mode], device: str) -> float:
