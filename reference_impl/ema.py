@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from reference_impl.shapes import Float, Tensor
+
 
 def frozen_copy(module: nn.Module) -> Any:
     """Return a copy of `module` whose parameters take no gradient."""
@@ -17,7 +19,7 @@ def frozen_copy(module: nn.Module) -> Any:
     return copied
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
+@torch.no_grad()
 def move_average(target: nn.Module, online: nn.Module, momentum: float) -> None:
     """Set every parameter of `target` to `momentum * target + (1 - momentum) * online`.
 
@@ -44,11 +46,14 @@ def linear_to(start: float, end: float, progress: float) -> float:
     return start + (end - start) * progress
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
-def lag(target: nn.Module, online: nn.Module) -> float:
-    """Return ||online - target|| / ||online|| over all parameters, how far the target trails."""
-    squared, scale = 0.0, 0.0
-    for one, other in zip(target.parameters(), online.parameters(), strict=True):
-        squared += float((one.double() - other.double()).square().sum())
-        scale += float(other.double().square().sum())
-    return math.sqrt(squared / scale) if scale else 0.0
+@torch.no_grad()
+def lag(target: nn.Module, online: nn.Module) -> Float[Tensor, ""]:
+    """Return ||online - target|| / ||online|| over all parameters, how far the target trails.
+
+    Stays on the device: whoever reads the number waits for it.
+    """
+    onlines = [one.detach().float() for one in online.parameters()]
+    targets = [one.detach().float() for one in target.parameters()]
+    apart = torch.stack(torch._foreach_norm(torch._foreach_sub(onlines, targets)))
+    length = torch.stack(torch._foreach_norm(onlines))
+    return torch.linalg.vector_norm(apart) / torch.linalg.vector_norm(length)
