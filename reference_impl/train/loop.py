@@ -1,0 +1,233 @@
+"""The training loop: updates, the monitor, probes, checkpoints, and what is left at the end."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import distributed as dist
+
+from kb.errors import UsageError
+from reference_impl.distributed import rank, world
+from reference_impl.method import Batch, StepOutput
+from reference_impl.monitor import Monitor
+from reference_impl.monitor.log import METRICS
+from reference_impl.monitor.metrics import measured
+from reference_impl.probes import probe
+from reference_impl.shapes import Tensor
+from reference_impl.train import checkpoint, hardware
+from reference_impl.train.interrupt import Interrupt
+from reference_impl.train.log import Bar, cut_log
+from reference_impl.train.session import Session
+from reference_impl.train.spec import RunResult, RunSpec
+from reference_impl.train.update import Update
+
+FINAL_ROWS = 1024
+"""Rows of the last updates that final ranks and spreads are computed from. A choice: fewer make
+ranks noisy, and the weights hardly move at the end of the schedule."""
+
+FINAL_LOSSES = 20
+"""Updates whose mean is the final loss and its terms. A choice."""
+
+
+def train(spec: RunSpec) -> RunResult:
+    """Train what `spec` says and return how it ended.
+
+    With `out`, the folder holds `config.json`, `metrics.jsonl` (`ssl-doctor diagnose` and `watch`
+    read them) and, when saving was asked for or Ctrl-C was pressed, `checkpoint.pt`. A first
+    Ctrl-C or SIGTERM ends the run after its current update, saved if there is a folder, and
+    raises KeyboardInterrupt; `resume` then goes on bit for bit (on a CPU). Raises UsageError for
+    settings that do not exist or do not fit together.
+    """
+    if spec.out is None and (spec.resume or spec.save_every):
+        raise UsageError("saving and resuming need a folder", hint="set out")
+    with hardware.processes(spec.device) as device:
+        hardware.allow_tf32(spec.precision)
+        return _Run(Session.start(spec, device)).result()
+
+
+class _Run:
+    """One call of `train`."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.spec = session, session.spec
+        self.random_probe: dict[str, float] = {}
+        self.probes: dict[str, float] = {}
+        self.seconds = 0.0
+        self.monitor: Monitor | None = None
+        self.last: deque[StepOutput] = deque(maxlen=_kept(session))
+        self.recent: deque[Mapping[str, Tensor]] = deque(maxlen=FINAL_LOSSES)
+        self._logged = (0, 0.0)
+
+    def result(self) -> RunResult:
+        """Train to the end."""
+        self._prepare()
+        with ExitStack() as stack:
+            if self.spec.out is not None:
+                own = Monitor(
+                    self.spec.out,
+                    config=self.session.settings,
+                    every=max(self.spec.log_every, 1),
+                    spectra_every=max(self.spec.log_every, 1),
+                )
+                self.monitor = stack.enter_context(own)
+                self._record(self.session.done, self.random_probe)
+            bar = stack.enter_context(
+                Bar(self.session.steps, self.session.done, shown=rank() == 0)
+            )
+            interrupt = stack.enter_context(Interrupt(self.session.device))
+            self._updates(bar, interrupt)
+            final = self._final()
+            self._record(self.session.done, final)
+        kept = None if self.spec.out is None else self.spec.out / METRICS
+        return RunResult(self.spec, final, kept, self.seconds, self.session.done)
+
+    def _prepare(self) -> None:
+        """Resume, or look at the encoder before it has learnt anything."""
+        session, out = self.session, self.spec.out
+        if self.spec.resume and out is not None:
+            state = checkpoint.load(out, session.settings)
+            session.restore(state)
+            self.random_probe, self.seconds = state["random_probe"], state["seconds"]
+        elif self.spec.probe:
+            self.random_probe = self._probed(linear=True, suffix="_random")
+        if out is not None and rank() == 0:
+            cut_log(out, session.done)
+
+    def _updates(self, bar: Bar, interrupt: Interrupt) -> None:
+        session, spec = self.session, self.spec
+        begun = time.perf_counter()
+        for parts in self._timed(session.batches()):
+            watched = bool(spec.log_every) and session.done % spec.log_every == 0
+            update = session.updater.update(session.done, parts, watched=watched)
+            self._observe(update, begun, bar, watched=watched)
+            session.done += 1
+            bar.advance()
+            stop = interrupt.asked(together=watched)
+            if due(spec.probe_every, session) or due(spec.save_every, session) or stop:
+                self._synchronise()
+                self.seconds += time.perf_counter() - begun
+                self._between(stop=stop)
+                begun = time.perf_counter()
+        self._synchronise()
+        self.seconds += time.perf_counter() - begun
+        if spec.save_every:
+            self._save()
+
+    def _timed(self, batches: Iterable[tuple[Batch, ...]]) -> Iterator[tuple[Batch, ...]]:
+        return iter(batches) if self.monitor is None else self.monitor.timed(batches)
+
+    def _observe(self, update: Update, begun: float, bar: Bar, *, watched: bool) -> None:
+        session, output = self.session, update.output
+        if session.done >= session.steps - FINAL_LOSSES:
+            self.recent.append(_cloned({"loss": output.loss, **output.terms}))
+            self.last.append(_snapshot(output))
+        if not watched:
+            return
+        bar.show({"loss": output.loss})
+        if self.monitor is None:
+            return
+        self.monitor.observe(
+            output.loss,
+            h=output.features[0] if output.features else None,
+            z=output.embeddings,
+            step=session.done,
+            epoch=session.done / session.order.steps_per_epoch,
+            **self._rate(self.seconds + time.perf_counter() - begun),
+            **output.terms,
+            **update.values,
+        )
+
+    def _rate(self, seconds: float) -> dict[str, float]:
+        """Return images a second since the last record, without probes and saving."""
+        step, before = self._logged
+        self._logged = (self.session.done, seconds)
+        if before == 0.0:
+            return {}
+        images = (self.session.done - step) * self.session.order.batch_size
+        return {"imgs_per_s": images / (seconds - before)}
+
+    def _between(self, *, stop: bool) -> None:
+        """Probe and save between two updates, and end the run when asked to."""
+        session, spec = self.session, self.spec
+        if due(spec.probe_every, session) and session.done < session.steps:
+            self._record(session.done, self._probed(linear=False))
+        if stop or due(spec.save_every, session):
+            self._save()
+        if stop:
+            raise KeyboardInterrupt(f"stopped after {session.done} of {session.steps} updates")
+
+    def _probed(self, *, linear: bool, suffix: str = "") -> dict[str, float]:
+        """Return the probes' accuracies; the other processes wait for the first."""
+        found: dict[str, float] = {}
+        if rank() == 0:
+            encoder = self.session.method.encoder
+            found = dict(probe(encoder, self.session.images, linear=linear).named(suffix))
+        if world() > 1:
+            dist.barrier()
+        return found
+
+    def _record(self, done: int, values: Mapping[str, float]) -> None:
+        if self.monitor is not None and values:
+            self.monitor.record(done, **values)
+
+    def _save(self) -> None:
+        if self.spec.out is None:
+            return
+        state = self.session.state()
+        if rank() == 0:
+            extra = {"random_probe": self.random_probe, "seconds": self.seconds}
+            checkpoint.save(self.spec.out, {**state, **extra})
+
+    def _final(self) -> dict[str, float]:
+        final = {
+            name: float(torch.stack([one[name].float() for one in self.recent]).mean())
+            for name in (self.recent[-1] if self.recent else {})
+        }
+        if self.last:
+            features = _first_rows([out.features[:1] for out in self.last])
+            embeddings = _first_rows([out.embeddings for out in self.last])
+            final |= measured(features[0] if features else None, tuple(embeddings))
+        if self.spec.probe:
+            final |= self.random_probe | self._probed(linear=True)
+        return final
+
+    def _synchronise(self) -> None:
+        if self.session.device.startswith("cuda"):
+            torch.cuda.synchronize()
+
+
+def due(every: int, session: Session) -> bool:
+    """Tell whether something that happens at every so many updates is due."""
+    return bool(every) and session.done % every == 0
+
+
+def _kept(session: Session) -> int:
+    rows = session.preset.recipe.batch_size // (world() * session.spec.accum)
+    return max(1, min(FINAL_ROWS // rows, FINAL_LOSSES))
+
+
+def _cloned(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in values.items()}
+
+
+def _snapshot(output: StepOutput) -> StepOutput:
+    """Return the rows of an output in memory of their own: a graph overwrites its own."""
+    return StepOutput(
+        output.loss,
+        {},
+        tuple(rows.clone() for rows in output.features),
+        tuple(rows.clone() for rows in output.embeddings),
+    )
+
+
+def _first_rows(several: list[tuple[Tensor, ...]]) -> list[Tensor]:
+    """Return the outputs of several updates view by view, at most FINAL_ROWS rows on the host."""
+    return [
+        torch.cat(views)[-FINAL_ROWS:].flatten(1).float().cpu()
+        for views in zip(*several, strict=True)
+    ]
