@@ -74,3 +74,38 @@ def rank_one(batch: int, dim: int, names: tuple[str, ...]) -> Draw:
         return {name: np.tile(signal[:, None], (1, dim)) for name in names}
 
     return draw
+
+
+def zero(batch: int, dim: int, names: tuple[str, ...]) -> Draw:
+    """Return a draw of zeros."""
+    return lambda _rng: {name: np.zeros((batch, dim)) for name in names}
+
+
+def whitened(batch: int, dim: int, names: tuple[str, ...]) -> Draw:
+    """Return a draw of identical views (batch, dim) whose correlations are as small as fewer
+    samples than dimensions allow; `batch` is odd and at most `dim`.
+
+    The columns have N - 1 directions to share, and their energy is least when they form a tight
+    frame there.
+    """
+
+    def draw(_rng: Generator) -> Arrays:
+        frame = _tight_frame(batch - 1, dim)
+        samples = _basis_without_mean(batch) @ frame
+        return {name: samples / samples.std(axis=0) for name in names}
+
+    return draw
+
+
+def _tight_frame(rank: int, columns: int) -> Floats:
+    """Return `columns` unit vectors (rank, columns) whose frame operator is a multiple of the
+    identity: real harmonics, so `rank` must be even."""
+    angles = 2 * np.pi * np.outer(np.arange(1, rank // 2 + 1), np.arange(columns)) / columns
+    return np.asarray(np.concatenate([np.cos(angles), np.sin(angles)]) * np.sqrt(2 / rank))
+
+
+def _basis_without_mean(batch: int) -> Floats:
+    """Return an orthonormal basis (batch, batch - 1) of what is orthogonal to the constant."""
+    centred = np.eye(batch) - 1 / batch
+    vectors, _, _ = np.linalg.svd(centred)
+    return np.asarray(vectors[:, : batch - 1])

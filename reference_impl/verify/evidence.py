@@ -58,7 +58,7 @@ def record_values(values: ValueEvidence, method: str, folder: Path) -> bool:
     """Put `values` in the method's file; return whether the file changed.
 
     What stands there for the same device and code with the same outcome is left as it is, so
-    that repeating a check does not touch the file.
+    that repeating a check does not touch the file; so is what compared with more libraries.
     """
     known = read_method_evidence(method, folder) or MethodEvidence(method)
     others = [one for one in known.values if one.stamp.device != values.stamp.device]
@@ -72,9 +72,9 @@ def record_values(values: ValueEvidence, method: str, folder: Path) -> bool:
 
 def _repeats(new: ValueEvidence, old: ValueEvidence) -> bool:
     def outcome(one: ValueEvidence) -> object:
-        return one.stamp.code_hash, one.skipped, [(x.loss, x.failed) for x in one.losses]
+        return one.stamp.code_hash, [(loss.loss, loss.failed) for loss in one.losses]
 
-    return outcome(new) == outcome(old)
+    return outcome(new) == outcome(old) and len(new.skipped) >= len(old.skipped)
 
 
 def record_claims(claims: Sequence[ClaimEvidence], method: str, folder: Path) -> None:

@@ -32,6 +32,22 @@ def nt_xent_official(first: Array, second: Array, temperature: float) -> float:
     return 2 * nt_xent(first, second, temperature)
 
 
+def decoupled(first: Array, second: Array, temperature: float) -> float:
+    """Return NT-Xent whose denominator leaves the positive out, the mean over all 2N views.
+
+    (batch, dim) each. arXiv:2110.06848 Eq. 6.
+    """
+    count = len(first)
+    views = [unit(row) for row in (*first, *second)]
+    total = 0.0
+    for i, anchor in enumerate(views):
+        partner = (i + count) % (2 * count)
+        logits = [float(anchor @ view) / temperature for view in views]
+        negatives = [logit for k, logit in enumerate(logits) if k not in (i, partner)]
+        total += log_sum_exp(negatives) - logits[partner]
+    return total / (2 * count)
+
+
 def sup_con(
     views: Array, labels: IntArray, temperature: float, base_temperature: float | None = None
 ) -> float:

@@ -25,12 +25,12 @@ def patches(image: Array, size: int) -> list[Array]:
 
 
 def mae(
-    images: Array, predictions: Array, masks: Array, size: int, *, normalised: bool = True
+    images: Array, predictions: Array, masks: Array, size: int, *, normalise: bool = True
 ) -> float:
     """Return the mean squared error over all removed patches of the batch.
 
     `images` (batch, channels, height, width), `predictions` (batch, patches, values), `masks`
-    (batch, patches) with 1 for removed. arXiv:2111.06377 section 3; with `normalised` each target
+    (batch, patches) with 1 for removed. arXiv:2111.06377 section 3; with `normalise` each target
     patch has its own mean 0 and standard deviation 1 (over n - 1, 1e-6 beside the variance), as
     models_mae.py, forward_loss.
     """
@@ -39,13 +39,14 @@ def mae(
         for target, values, hidden in zip(patches(image, size), predicted, mask, strict=True):
             if not hidden:
                 continue
-            goal = _normalised(target) if normalised else target
+            goal = normalised(target) if normalise else target
             total += float(((values - goal) ** 2).mean())
             removed += 1
     return total / removed
 
 
-def _normalised(values: Array) -> Array:
+def normalised(values: Array) -> Array:
+    """Return a patch (values,) with mean 0 and standard deviation 1, 1e-6 beside its variance."""
     centred = values - values.mean()
     variance = float(centred @ centred) / (len(values) - 1)
     return np.asarray(centred / sqrt(variance + 1e-6))

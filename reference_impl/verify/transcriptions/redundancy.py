@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 
 from reference_impl.verify.transcriptions.numbers import Array
 
-BATCH_NORM_EPS = 1e-5
+EPS = 1e-5
 """torch's BatchNorm1d, which the official Barlow Twins code uses to standardise."""
+
+Divisor = Literal["batch_norm", "biased", "unbiased", "unbiased_plus_eps"]
 
 
 def barlow(
-    first: Array, second: Array, off_diagonal_weight: float, eps: float = BATCH_NORM_EPS
+    first: Array, second: Array, off_diagonal_weight: float, divisor: Divisor = "batch_norm"
 ) -> float:
     """Return sum of (1 - C_ii)^2 plus weight times the sum of C_ij^2, i != j; (batch, dim) each.
 
-    C is the cross-correlation over the batch (arXiv:2103.03230 Eq. 1), each dimension
-    centred and divided by sqrt(biased variance + eps) as BatchNorm does
-    (gh:facebookresearch/barlowtwins@8e8d284ca0bc02f88b92328e53f9b901e86b4a3c:main.py). With
-    eps 0 it is the paper's formula.
+    C is the cross-correlation over the batch (arXiv:2103.03230 Eq. 1): the mean of products of
+    columns that are centred and divided by `divisor`. `batch_norm` is sqrt(biased variance +
+    1e-5), as in gh:facebookresearch/barlowtwins@8e8d284ca0bc02f88b92328e53f9b901e86b4a3c:main.py;
+    `biased` and `unbiased` are the deviations over N and N - 1 alone; `unbiased_plus_eps` adds
+    1e-5 to the latter.
     """
-    a, b = _standardised(first, eps), _standardised(second, eps)
+    a, b = _standardised(first, divisor), _standardised(second, divisor)
     count, dim = first.shape
     total = 0.0
     for i in range(dim):
@@ -32,10 +36,17 @@ def barlow(
     return float(total)
 
 
-def _standardised(rows: Array, eps: float) -> Array:
+def _standardised(rows: Array, divisor: Divisor) -> Array:
     centred = rows - rows.mean(axis=0)
-    biased_variance = (centred * centred).mean(axis=0)
-    return np.asarray(centred / np.sqrt(biased_variance + eps))
+    squares = (centred * centred).sum(axis=0)
+    count = len(rows)
+    divisors = {
+        "batch_norm": np.sqrt(squares / count + EPS),
+        "biased": np.sqrt(squares / count),
+        "unbiased": np.sqrt(squares / (count - 1)),
+        "unbiased_plus_eps": np.sqrt(squares / (count - 1)) + EPS,
+    }
+    return np.asarray(centred / divisors[divisor])
 
 
 def invariance(first: Array, second: Array) -> float:
