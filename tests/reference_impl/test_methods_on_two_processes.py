@@ -15,12 +15,22 @@ from method_checks import clouds, mixed_gradient
 from two_processes import run_two
 
 from reference_impl.methods.barlow import barlow_loss
+from reference_impl.methods.byol import byol_loss
+from reference_impl.methods.simsiam import simsiam_loss
 from reference_impl.methods.vicreg import vicreg_loss
+
+
+def of_four(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a loss of two predictions and two targets as one of four views."""
+    return lambda *views: loss(views[:2], views[2:])
+
 
 CASES: Mapping[str, tuple[Callable[..., Any], int, int, int]] = {
     "barlow": (barlow_loss, 8, 12, 2),
     "barlow, more samples than dimensions": (barlow_loss, 24, 6, 2),
     "barlow, paper": (partial(barlow_loss, convention="paper"), 10, 10, 2),
+    "byol": (of_four(byol_loss), 8, 6, 4),
+    "simsiam": (of_four(partial(simsiam_loss, stop_gradient=False)), 8, 6, 4),
     "vicreg": (vicreg_loss, 8, 12, 2),
     "vicreg, more samples than dimensions": (vicreg_loss, 24, 6, 2),
     "vicreg, paper": (partial(vicreg_loss, convention="paper"), 10, 10, 2),
