@@ -54,7 +54,7 @@ def partitions(
     if problem.mode == "both":
         of_columns = rows.new_full((len(columns),), -torch.inf)
     with full_precision(rows):
-        for r, c, tile in _tiles(problem):
+        for r, c, tile in tiles_of(problem):
             _absorb(of_rows[r], tile.logsumexp(1))
             if problem.counts_by_column(r, c):
                 _absorb(of_columns[c], tile.logsumexp(0))
@@ -78,7 +78,7 @@ def gradients(
     if problem.mode == "symmetric":
         back_columns, of_columns = back_rows, of_rows
     with full_precision(rows):
-        for r, c, tile in _tiles(problem):
+        for r, c, tile in tiles_of(problem):
             level, back = of_rows
             weights = (tile - level[r, None]).exp_().mul_(back[r, None])
             if of_columns is not None and problem.counts_by_column(r, c):
@@ -94,7 +94,7 @@ def _absorb(total: Tensor, part: Tensor) -> None:
     torch.logaddexp(total, part, out=total)
 
 
-def _tiles(problem: Problem) -> Iterator[tuple[slice, slice, Tensor]]:
+def tiles_of(problem: Problem) -> Iterator[tuple[slice, slice, Tensor]]:
     """Yield where a tile lies, and the tile, with -inf where an entry is left out."""
     rows, columns = problem.rows, problem.columns
     side = problem.side or _TILE_SIDE.get(rows.device.type, _TILE_SIDE_ELSEWHERE)
