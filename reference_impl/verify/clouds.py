@@ -18,6 +18,11 @@ def normal(rng: Generator, *shape: int) -> Floats:
     return rng.standard_normal(shape)
 
 
+def unit_rows(rows: Floats) -> Floats:
+    """Return rows (batch, dim) divided by their lengths."""
+    return np.asarray(rows / np.sqrt((rows * rows).sum(axis=-1, keepdims=True)))
+
+
 def pair(batch: int, dim: int, *, names: tuple[str, str] = ("first", "second")) -> Draw:
     """Return a draw of two views (batch, dim) that resemble each other.
 
@@ -60,9 +65,9 @@ def simplex(points: int) -> Floats:
     return np.asarray(centred / lengths)
 
 
-def ideal(points: int, names: tuple[str, ...]) -> Draw:
+def ideal(points: int, names: tuple[str, ...], *, extra: Arrays | None = None) -> Draw:
     """Return a draw of identical views on a simplex, as far apart as vectors can be."""
-    return lambda _rng: {name: simplex(points) for name in names}
+    return lambda _rng: {**{name: simplex(points) for name in names}, **(extra or {})}
 
 
 def rank_one(batch: int, dim: int, names: tuple[str, ...]) -> Draw:
@@ -109,3 +114,15 @@ def _basis_without_mean(batch: int) -> Floats:
     centred = np.eye(batch) - 1 / batch
     vectors, _, _ = np.linalg.svd(centred)
     return np.asarray(vectors[:, : batch - 1])
+
+
+def two_sides(batch: int, dim: int, predictions: tuple[str, str], targets: tuple[str, str]) -> Draw:
+    """Return a draw of predictions and targets of two views (batch, dim each), all alike."""
+
+    def draw(rng: Generator) -> Arrays:
+        scale = np.geomspace(0.03, 2.0, dim)
+        shared = normal(rng, batch, dim) + 0.3
+        names = (*predictions, *targets)
+        return {name: scale * (shared + 0.5 * normal(rng, batch, dim)) for name in names}
+
+    return draw

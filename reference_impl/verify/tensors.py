@@ -16,14 +16,20 @@ Gradients = Mapping[str, npt.NDArray[np.float64]]
 
 
 def tensors_of(arrays: Arrays, case: Case, dtype: torch.dtype, device: str) -> dict[str, Tensor]:
-    """Return the inputs as tensors; those that move or are stopped ask for a gradient."""
+    """Return the inputs as tensors; those that move or are stopped ask for a gradient.
+
+    Others are what a method keeps in a buffer, a queue or a centre: they stay in float32 when
+    `dtype` has 16 bits.
+    """
+    kept = torch.float32 if dtype.itemsize == 2 else dtype
     found: dict[str, Tensor] = {}
     for name, array in arrays.items():
         if array.dtype.kind != "f":
             found[name] = torch.as_tensor(array, device=device)
             continue
-        tensor = torch.as_tensor(array, dtype=torch.float64).to(dtype).to(device)
-        found[name] = tensor.requires_grad_(name in (*case.moving, *case.stopped))
+        flows = name in (*case.moving, *case.stopped)
+        tensor = torch.as_tensor(array, dtype=torch.float64).to(dtype if flows else kept)
+        found[name] = tensor.to(device).requires_grad_(flows)
     return found
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import log
+from typing import Literal
+
 import numpy as np
 
 from reference_impl.verify.transcriptions.numbers import Array, IntArray, log_sum_exp, unit
+
+Joined = Literal["out", "in", "in_sum"]
+"""Where a supervised loss joins the positives of an anchor: outside the logarithm, or inside."""
 
 
 def nt_xent(first: Array, second: Array, temperature: float) -> float:
@@ -49,12 +56,18 @@ def decoupled(first: Array, second: Array, temperature: float) -> float:
 
 
 def sup_con(
-    views: Array, labels: IntArray, temperature: float, base_temperature: float | None = None
+    views: Sequence[Array],
+    labels: IntArray,
+    temperature: float,
+    *,
+    joined: Joined = "out",
+    base_temperature: float | None = None,
 ) -> float:
-    """Return the supervised contrastive loss over (views, batch, dim) with labels (batch,).
+    """Return the supervised contrastive loss over views (batch, dim) with labels (batch,).
 
     arXiv:2004.11362 Eq. 2 (the sum over positives outside the logarithm), averaged over anchors:
     -1/|P(i)| sum over p in P(i) of ln [exp(z_i z_p/t) / sum over a != i of exp(z_i z_a/t)].
+    `in` (Eq. 3) has the mean over positives inside the logarithm, `in_sum` their sum.
     With `base_temperature` times t/base, as
     gh:HobbitLong/SupContrast@66a8fe53880d6a1084b2e4e0db0a019024d6d41a:losses.py does; as there,
     an anchor without a positive counts as 0.
@@ -67,6 +80,13 @@ def sup_con(
         normaliser = log_sum_exp(logits.values())
         positives = [a for a in logits if classes[a] == classes[i]]
         if positives:
-            total += sum(normaliser - logits[p] for p in positives) / len(positives)
+            total += normaliser - _joined([logits[p] for p in positives], joined)
     scale = 1.0 if base_temperature is None else temperature / base_temperature
     return scale * total / len(rows)
+
+
+def _joined(positives: Sequence[float], joined: Joined) -> float:
+    if joined == "out":
+        return sum(positives) / len(positives)
+    inside = log_sum_exp(positives)
+    return inside - log(len(positives)) if joined == "in" else inside

@@ -49,22 +49,26 @@ def ibot(
     center: Array,
     student_temperature: float,
     teacher_temperature: float,
+    *,
+    per_token: bool = False,
 ) -> float:
     """Return the mean over images of the mean over masked patches of H(P_t, P_s).
 
     `student` and `teacher` (images, patches, prototypes) logits, `masks` (images, patches) with
     1 where the student saw a mask, `center` (prototypes,). arXiv:2111.07832;
     gh:bytedance/ibot@da316d82636a7a7356835ef224b13d5f3ace0489:main_ibot.py, iBOTLoss. An image
-    without a masked patch counts as 0.
+    without a masked patch counts as 0. `per_token` averages over all masked patches instead.
     """
-    total = 0.0
+    means, entropies = [], []
     for image, mask in enumerate(masks):
         terms = []
         for patch in np.flatnonzero(mask):
             target = softmax((teacher[image, patch] - center) / teacher_temperature)
             terms.append(cross_entropy(target, student[image, patch] / student_temperature))
-        total += sum(terms) / max(len(terms), 1)
-    return total / len(masks)
+        means.append(sum(terms) / max(len(terms), 1))
+        entropies.extend(terms)
+    chosen = entropies if per_token else means
+    return sum(chosen) / len(chosen)
 
 
 def koleo(rows: Array, eps: float = 1e-8) -> float:
