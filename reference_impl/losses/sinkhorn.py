@@ -19,7 +19,7 @@ SAFE_SPAN = 70.0
 7 decades to the smallest normal number, 1.2e-38."""
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
+@torch.no_grad()
 def sinkhorn(
     scores: Float[Tensor, "batch prototypes"],
     epsilon: float = 0.05,
