@@ -69,7 +69,9 @@ POLICIES: Mapping[str, PolicySet] = {
         small_share=1.0,
     ),
     "small": PolicySet(
-        views=(_SMALL,), small=replace(_SMALL, crop_area=(0.08, 0.3)), plain=_PLAIN,
+        views=(_SMALL,),
+        small=replace(_SMALL, crop_area=(0.08, 0.3)),
+        plain=_PLAIN,
         small_share=0.5,
     ),
     "photo": PolicySet(

@@ -59,9 +59,7 @@ def load(
 def _resized(found: Images, side: int | None) -> Images:
     if side is None or side == found.side:
         return found
-    return replace(
-        found, train=_with_side(found.train, side), test=_with_side(found.test, side)
-    )
+    return replace(found, train=_with_side(found.train, side), test=_with_side(found.test, side))
 
 
 def _with_side(split: Split, side: int) -> Split:

@@ -68,9 +68,7 @@ def _files(root: Path, folder: Path, classes: Sequence[str]) -> list[tuple[Path,
     return found
 
 
-def _decoded(
-    root: Path, files: Sequence[tuple[Path, int]], side: int
-) -> tuple[Split, list[str]]:
+def _decoded(root: Path, files: Sequence[tuple[Path, int]], side: int) -> tuple[Split, list[str]]:
     pixels = torch.empty(len(files), 3, side, side, dtype=torch.uint8)
     worked = torch.zeros(len(files), dtype=torch.bool)
 

@@ -75,11 +75,11 @@ class Images:
 
     @property
     def channels(self) -> int:
-        return self.train.pixels.shape[1]
+        return int(self.train.pixels.shape[1])
 
     @property
     def side(self) -> int:
-        return self.train.pixels.shape[-1]
+        return int(self.train.pixels.shape[-1])
 
     def to(self, device: str) -> Images:
         """Return the same on `device`."""
@@ -92,7 +92,7 @@ class Images:
         )
 
     def normalised(self, pixels: Tensor) -> Tensor:
-        """Return bytes (n, channels, side, side) as float32 with mean 0 and standard deviation 1."""
+        """Return bytes (n, channels, side, side) as float32 of mean 0 and deviation 1."""
         mean, std = self.mean[:, None, None], self.std[:, None, None]
         return (pixels.float() / 255.0 - mean) / std
 

@@ -40,9 +40,7 @@ def procedural(count: int, side: int, device: str, seed: int = 0) -> Images:
     """
     train = _split(count, side, device, 2 * seed)
     test = _split(max(count // 4, 1), side, device, 2 * seed + 1)
-    return Images.from_splits(
-        "procedural", train, test, classes=len(SHAPES), vocabulary=VOCABULARY
-    )
+    return Images.from_splits("procedural", train, test, classes=len(SHAPES), vocabulary=VOCABULARY)
 
 
 def _split(count: int, side: int, device: str, seed: int) -> Split:
@@ -73,8 +71,13 @@ def captions(factors: dict[str, Tensor]) -> Tensor:
     size = (share * SIZES).long().clamp(max=SIZES - 1)
     first_hue = len(SHAPES) + len(TEXTURES)
     return torch.stack(
-        [factors["shape"], factors["texture"] + len(SHAPES), hue + first_hue,
-         size + first_hue + HUES], dim=1
+        [
+            factors["shape"],
+            factors["texture"] + len(SHAPES),
+            hue + first_hue,
+            size + first_hue + HUES,
+        ],
+        dim=1,
     )
 
 

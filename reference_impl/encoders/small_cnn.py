@@ -1,4 +1,4 @@
-"""A convolutional encoder of a quarter million weights, for runs on CPU cores."""
+"""A convolutional encoder of ninety thousand weights, for runs on CPU cores."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from torch import nn
 
 from reference_impl.shapes import Float, Tensor
 
-WIDTHS = (32, 64, 128, 128)
-"""Channels of the four stages; all but the first halve the resolution. A choice: 28 x 28 images
-train at some thousand a second on two cores."""
+WIDTHS = (32, 64, 128)
+"""Channels of the three stages, each of which halves the resolution. A choice: a step of two
+views costs a quarter of what a first stage at full resolution would make it cost, and reaches
+the same accuracy on digits."""
 
 
 class SmallCNN(nn.Module):
@@ -18,9 +19,9 @@ class SmallCNN(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         before = channels
-        for place, width in enumerate(WIDTHS):
+        for width in WIDTHS:
             layers += [
-                nn.Conv2d(before, width, 3, stride=2 if place else 1, padding=1, bias=False),
+                nn.Conv2d(before, width, 3, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(width),
                 nn.ReLU(inplace=True),
             ]

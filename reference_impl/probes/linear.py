@@ -29,8 +29,11 @@ def linear_accuracy(
     classes = int(torch.maximum(train_labels.max(), test_labels.max())) + 1
     kept = max(len(train) // 10, 1)
     scores = [
-        _accuracy(_fit(train[kept:], train_labels[kept:], classes, penalty),
-                  train[:kept], train_labels[:kept])
+        _accuracy(
+            _fit(train[kept:], train_labels[kept:], classes, penalty),
+            train[:kept],
+            train_labels[:kept],
+        )
         for penalty in PENALTIES
     ]
     best = PENALTIES[scores.index(max(scores))]

@@ -1,4 +1,4 @@
-"""Training: `train(RunSpec("vicreg", steps=400))` here, `python -m reference_impl.train` outside."""
+"""Training: `train(RunSpec("vicreg"))`, or `python -m reference_impl.train vicreg`."""
 
 from __future__ import annotations
 

@@ -45,7 +45,10 @@ def autocast(
     """Return the context of the forward pass. In a captured graph, casts must not be cached."""
     if precision in _HALF:
         kind = torch.device(device).type
-        return torch.autocast(kind, _HALF[precision], cache_enabled=cached)
+        cast: AbstractContextManager[Any] = torch.autocast(
+            kind, _HALF[precision], cache_enabled=cached
+        )
+        return cast
     return nullcontext()
 
 

@@ -24,14 +24,11 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def cut_log(folder: Path, done: int) -> None:
-    """Drop from a run's log what came after `done` updates: a resumed run writes it again.
-
-    With `done` 0 the log is emptied.
-    """
+    """Drop from a run's log what came after `done` updates: a resumed run writes it again."""
     path = folder / METRICS
     if path.exists():
         lines = path.read_bytes().splitlines(keepends=True)
-        write_atomically(path, b"".join(line for line in lines if done and _before(line, done)))
+        write_atomically(path, b"".join(line for line in lines if _before(line, done)))
 
 
 def _before(line: bytes, done: int) -> bool:

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any
 
 import torch
 from torch import distributed as dist
@@ -41,10 +40,16 @@ def train(spec: RunSpec) -> RunResult:
     read them) and, when saving was asked for or Ctrl-C was pressed, `checkpoint.pt`. A first
     Ctrl-C or SIGTERM ends the run after its current update, saved if there is a folder, and
     raises KeyboardInterrupt; `resume` then goes on bit for bit (on a CPU). Raises UsageError for
-    settings that do not exist or do not fit together.
+    settings that do not exist or do not fit together, and for a folder that holds a run.
     """
     if spec.out is None and (spec.resume or spec.save_every):
         raise UsageError("saving and resuming need a folder", hint="set out")
+    if spec.out is not None and not spec.resume and (spec.out / METRICS).exists():
+        raise UsageError(
+            "this folder holds a run already",
+            where=str(spec.out),
+            hint="resume it, or train into another folder",
+        )
     with hardware.processes(spec.device) as device:
         hardware.allow_tf32(spec.precision)
         return _Run(Session.start(spec, device)).result()
@@ -75,10 +80,9 @@ class _Run:
                     spectra_every=max(self.spec.log_every, 1),
                 )
                 self.monitor = stack.enter_context(own)
-                self._record(self.session.done, self.random_probe)
-            bar = stack.enter_context(
-                Bar(self.session.steps, self.session.done, shown=rank() == 0)
-            )
+                if not self.session.done:
+                    self._record(0, self.random_probe)
+            bar = stack.enter_context(Bar(self.session.steps, self.session.done, shown=rank() == 0))
             interrupt = stack.enter_context(Interrupt(self.session.device))
             self._updates(bar, interrupt)
             final = self._final()
@@ -93,10 +97,11 @@ class _Run:
             state = checkpoint.load(out, session.settings)
             session.restore(state)
             self.random_probe, self.seconds = state["random_probe"], state["seconds"]
-        elif self.spec.probe:
+            if rank() == 0:
+                cut_log(out, session.done)
+            return
+        if self.spec.probe:
             self.random_probe = self._probed(linear=True, suffix="_random")
-        if out is not None and rank() == 0:
-            cut_log(out, session.done)
 
     def _updates(self, bar: Bar, interrupt: Interrupt) -> None:
         session, spec = self.session, self.spec

@@ -54,8 +54,6 @@ def restore_random_state(state: Mapping[str, Any], views: torch.Generator) -> No
     version, inner, gauss = state["python"]
     random.setstate((version, tuple(inner), gauss))
     key, place, has_gauss, gauss_value = state["numpy"]
-    np.random.set_state(
-        ("MT19937", key.numpy().astype(np.uint32), place, has_gauss, gauss_value)
-    )
+    np.random.set_state(("MT19937", key.numpy().astype(np.uint32), place, has_gauss, gauss_value))
     if "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], views.device)

@@ -144,4 +144,3 @@ def _for_processes(method: Method, spec: RunSpec, device: str) -> nn.Module:
         method = nn.SyncBatchNorm.convert_sync_batchnorm(method)
     ids = [torch.device(device).index] if device.startswith("cuda") else None
     return nn.parallel.DistributedDataParallel(method, device_ids=ids)
-

@@ -46,7 +46,7 @@ class RunSpec:
     precision: Precision = "float32"
     accum: int = 1
     sync_batchnorm: bool = False
-    channels_last: bool = False
+    channels_last: bool = True
     compile: Compile = "no"
     cuda_graph: bool = False
     out: Path | None = None
@@ -104,7 +104,22 @@ def changed(settings: Any, changes: Mapping[str, object], of: str) -> Any:
             hint=f"it has {', '.join(sorted(known))}",
         )
     plain = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
+    for name, value in plain.items():
+        before = getattr(settings, name)
+        if not _fits(before, value):
+            raise UsageError(f"{name} is {value!r}, expected a value like {before!r}", where=of)
     return replace(settings, **plain)
+
+
+def _fits(before: object, value: object) -> bool:
+    """Tell whether a setting may take `value`, going by what it was; None says nothing."""
+    if before is None or value is None:
+        return True
+    if isinstance(before, bool) or isinstance(value, bool):
+        return isinstance(before, bool) and isinstance(value, bool)
+    if isinstance(before, float):
+        return isinstance(value, float | int)
+    return isinstance(value, type(before))
 
 
 def total_steps(spec: RunSpec, recipe: Recipe, steps_per_epoch: int) -> int:
@@ -123,6 +138,8 @@ def settings(
     course = asdict(spec) | {"out": str(spec.out) if spec.out else None}
     for name in ("config", "recipe", "augment_set", "resume", "steps"):
         del course[name]
+    # Readers of logs take a bare `momentum` for the teacher's where a method has one.
+    recipe["sgd_momentum"] = recipe.pop("momentum")
     return {
         **asdict(preset.config),
         **course,
