@@ -49,8 +49,10 @@ def test_constant_outputs_reach_the_floor_with_a_finite_gradient(convention: Con
     assert gradient.abs().max() < 1e-6
 
 
-def test_the_closed_forms_hold() -> None:
-    assert byol_loss(*four(4096, 64)).item() == pytest.approx(form("byol", "chance").value(), 1e-2)
+@pytest.mark.parametrize(("name", "convention"), [("byol", "mean"), ("byol.sum2", "official")])
+def test_the_closed_forms_hold(name: str, convention: Convention) -> None:
+    loss = byol_loss(*four(4096, 64), convention=convention).item()
+    assert loss == pytest.approx(form(name, "chance").value(), 1e-2)
     assert form("byol", "collapse").value() == 0.0
 
 

@@ -16,6 +16,7 @@ from two_processes import run_two
 
 from reference_impl.methods.barlow import barlow_loss
 from reference_impl.methods.byol import byol_loss
+from reference_impl.methods.lejepa import Convention, lejepa_loss, random_directions
 from reference_impl.methods.simsiam import simsiam_loss
 from reference_impl.methods.vicreg import vicreg_loss
 
@@ -25,11 +26,26 @@ def of_four(loss: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *views: loss(views[:2], views[2:])
 
 
+def lejepa_of(convention: Convention) -> Callable[..., Any]:
+    """Return LeJEPA's loss of several views, on directions that all processes draw alike."""
+
+    def loss(*views: Any) -> Any:
+        stacked = torch.stack(views)
+        directions = random_directions(
+            stacked.shape[-1], 5, seed=1, device=stacked.device, dtype=stacked.dtype
+        )
+        return lejepa_loss(stacked, directions, weight=0.3, convention=convention)
+
+    return loss
+
+
 CASES: Mapping[str, tuple[Callable[..., Any], int, int, int]] = {
     "barlow": (barlow_loss, 8, 12, 2),
     "barlow, more samples than dimensions": (barlow_loss, 24, 6, 2),
     "barlow, paper": (partial(barlow_loss, convention="paper"), 10, 10, 2),
     "byol": (of_four(byol_loss), 8, 6, 4),
+    "lejepa": (lejepa_of("official"), 8, 6, 3),
+    "lejepa, views as one sample": (lejepa_of("stable_pretraining"), 8, 6, 3),
     "simsiam": (of_four(partial(simsiam_loss, stop_gradient=False)), 8, 6, 4),
     "vicreg": (vicreg_loss, 8, 12, 2),
     "vicreg, more samples than dimensions": (vicreg_loss, 24, 6, 2),
