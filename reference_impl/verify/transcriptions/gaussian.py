@@ -42,17 +42,20 @@ def lejepa(
     weight: float,
     *,
     global_views: int | None = None,
-    reach: float = 3.0,
-    knots: int = 17,
+    pooled: bool = False,
+    added: bool = False,
 ) -> float:
     """Return weight * mean SIGReg over views + (1 - weight) * prediction.
 
     Prediction is the squared distance of every view, (batch, dim), to the mean of the first
     `global_views` (all when None), averaged over views, batch and dimensions as in
-    gh:rbalestr-lab/lejepa@eddffdd857a19726342ef6526e01021fb3c32cae:MINIMAL.md#L172-L174
-    and MINIMAL.md's mean over dimensions, not a sum.
+    gh:rbalestr-lab/lejepa@eddffdd857a19726342ef6526e01021fb3c32cae:MINIMAL.md#L172-L174.
+    `pooled` tests the rows of all views as one sample, `added` leaves the prediction's weight at
+    1, as stable-pretraining does.
     """
     center = np.mean(list(views[: global_views or len(views)]), axis=0)
     distances = [float(((view - center) ** 2).mean()) for view in views]
-    statistics = [sigreg(view, directions, reach, knots) for view in views]
-    return weight * float(np.mean(statistics)) + (1 - weight) * float(np.mean(distances))
+    samples = [np.concatenate(list(views))] if pooled else list(views)
+    statistics = [sigreg(rows, directions) for rows in samples]
+    share = 1.0 if added else 1.0 - weight
+    return weight * float(np.mean(statistics)) + share * float(np.mean(distances))
