@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from reference_impl.verify.transcriptions.numbers import Array, cross_entropy
+
+Pairs = Literal["mean", "sum", "mutual"]
+"""Which pairs of views count, and how they are joined."""
 
 
 def sinkhorn(scores: Array, epsilon: float, iterations: int) -> Array:
@@ -30,26 +34,27 @@ def sinkhorn(scores: Array, epsilon: float, iterations: int) -> Array:
 
 def swav(
     scores: Sequence[Array],
+    codes: Sequence[Array],
     temperature: float,
-    epsilon: float,
-    iterations: int,
     *,
-    assigned: int = 2,
-    codes: Sequence[Array] | None = None,
+    pairs: Pairs = "mean",
 ) -> float:
-    """Return the mean over (code view, other view) of the cross-entropy of codes and scores.
+    """Return the cross-entropies of each coded view's codes with the scores of other views.
 
-    `scores` holds one (batch, prototypes) array of cosines per crop; codes come from the first
-    `assigned` crops and take no gradient, so `codes` may be handed in. arXiv:2006.09882 Eq. 2;
-    main_swav.py, train.
+    `scores` holds one (batch, prototypes) array of cosines per view, the coded ones first.
+    `mean` averages over (coded view, other view), as main_swav.py's train does; `sum` adds them,
+    which for two views is arXiv:2006.09882 Eq. 1 averaged over the batch; `mutual`, as in
+    stable-pretraining, takes pairs of one of the first two views with a later view, both ways,
+    and averages.
     """
-    held = codes or [sinkhorn(scores[view], epsilon, iterations) for view in range(assigned)]
+    if pairs == "mutual":
+        later = [(i, j) for i in range(2) for j in range(i + 1, len(scores))]
+        terms = [pair for i, j in later for pair in ((i, j), (j, i))]
+    else:
+        terms = [(c, v) for c in range(len(codes)) for v in range(len(scores)) if v != c]
     total = 0.0
-    for view in range(assigned):
-        others = [crop for crop in range(len(scores)) if crop != view]
-        subtotal = 0.0
-        for other in others:
-            for code, row in zip(held[view], scores[other], strict=True):
-                subtotal += cross_entropy(code, row / temperature) / len(scores[other])
-        total += subtotal / len(others)
-    return total / assigned
+    for coded, view in terms:
+        rows = zip(codes[coded], scores[view], strict=True)
+        losses = [cross_entropy(code, row / temperature) for code, row in rows]
+        total += sum(losses) / len(losses)
+    return total if pairs == "sum" else total / len(terms)
