@@ -20,7 +20,7 @@ pytest.importorskip("accelerate", reason="accelerate is in the peers' folder of 
 EXPECTED = {"loss", "lr", "z_std", "rankme_h", "rankme_z", "pos_sim", "grad_norm", "step_time"}
 
 
-class TwoViews(pl.LightningModule):
+class TwoViews(pl.LightningModule):  # type: ignore[misc, name-defined]
     """A backbone and a projector on two noisy copies of a row."""
 
     def __init__(self, temperature: float = 0.5) -> None:
@@ -86,7 +86,7 @@ def test_a_submodule_that_does_not_exist_is_named(tmp_path: Path) -> None:
         lightning_run(MonitorCallback(tmp_path / "run", projector="haed"), tmp_path)
 
 
-class Scored(nn.Module):
+class Scored(nn.Module):  # type: ignore[misc]
     """A model as Trainer wants it: a dictionary with the loss."""
 
     def __init__(self) -> None:
