@@ -102,6 +102,11 @@ class ChartView(Widget):
         self._redraw()
         return self.is_log != before
 
+    def reading(self) -> str:
+        """Return the metric with its value at the cursor, or its newest, as plain text."""
+        first = self._reading(0) if self._painter is not None else None
+        return f"{shown_line(self.chart.metric)} {said(first)}" if first and self.chart else ""
+
     @property
     def plot_width(self) -> int:
         """Return the columns of the plot itself."""
@@ -148,7 +153,7 @@ class ChartView(Widget):
         picture = self._painter.paint(
             height - 2, self.plot_width, log=self.is_log, cursor=self._cursor
         )
-        title = self._segments(self._title(self._painter.chart))
+        title = self._segments(_fitting(self._title(self._painter.chart), width))
         axis = Segment(" " * (GUTTER - 1) + picture.axis, self._style(_AXIS))
         lines = [title, *(self._row(picture, row) for row in range(height - 2)), [axis]]
         return [Strip(line).adjust_cell_length(width, self.rich_style) for line in lines]
@@ -172,15 +177,14 @@ class ChartView(Widget):
         """Return the words of the first row, those first that must not be cut."""
         parts = [(f" {shown_line(chart.metric, 40)} ", _TITLE), (" ", _VALUE)]
         readings = [self._reading(place) for place in range(len(chart.curves))]
-        for place, reading in enumerate(readings):
+        for place, (curve, reading) in enumerate(zip(chart.curves, readings, strict=True)):
             if len(readings) > 1:
                 parts.append((f"{'▄○'[place]} ", _INKS[(Ink.FIRST, Ink.SECOND)[place]]))
-            parts.append((f"{said(reading) if reading else 'nothing logged'}  ", _VALUE))
-        for curve in chart.curves:
-            first = curve.first_broken()
+            broken, first = int(curve.broken.sum()), curve.first_broken()
+            if first is None or self._cursor is not None or not curve.broken[-1]:
+                parts.append((f"{said(reading) if reading else 'nothing logged'}  ", _VALUE))
             if first is not None:
-                count = int(curve.broken.sum())
-                parts.append((f"✗ {count:,} not finite from step {first:,}  ", "chart--broken"))
+                parts.append((f"✗ {broken:,} NaN/inf from {first:,}  ", "chart--broken"))
         if self.is_log:
             parts.append(("log  ", "chart--label"))
         if self._cursor is not None:
@@ -200,3 +204,13 @@ class ChartView(Widget):
         if name not in self._styles:
             self._styles[name] = self.get_component_rich_style(name)
         return self._styles[name]
+
+
+def _fitting(parts: list[tuple[str, str]], width: int) -> list[tuple[str, str]]:
+    """Return the parts that are whole within `width`; the first two always stand."""
+    kept, room = parts[:2], width - sum(len(text) for text, _ in parts[:2])
+    for text, name in parts[2:]:
+        if len(text.rstrip()) <= room:
+            kept.append((text, name))
+            room -= len(text)
+    return kept

@@ -34,8 +34,8 @@ _USUAL = (
 def charted(run: Run, answer: Answer | None) -> list[str]:
     """Return the names of the series to draw: metrics by what they say, then names that were
     not understood."""
-    telling = telling_metrics(answer)
-    order = {name: place for place, name in enumerate((*telling, *_USUAL))}
+    wanted = dict.fromkeys((*telling_metrics(answer), *_USUAL))
+    order = {name: place for place, name in enumerate(wanted)}
     held = [name for name, one in run.series.items() if len(one) and name not in _NO_CURVES]
     place = {name: place for place, name in enumerate(vocabulary().names())}
     held.sort(key=lambda name: (order.get(name, len(order)), place.get(name, len(place)), name))

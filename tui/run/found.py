@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +43,26 @@ def look_below(folder: Path, now: float | None = None) -> Looked:
         located = find_runs(folder)
     except InputUnreadable as error:
         return Looked(folder, (), str(error))
+    shared = Counter(parent for one in located for parent in one.path.parents)
+    top = folder.resolve()
     runs = tuple(
-        FoundRun(one.path, printable(Path(one.name)), one.format, max(0.0, clock - one.updated))
+        FoundRun(
+            _own_folder(one.path, top, shared),
+            printable(Path(one.name)),
+            one.format,
+            max(0.0, clock - one.updated),
+        )
         for one in located
     )
     return Looked(folder, runs)
+
+
+def _own_folder(log: Path, top: Path, shared: Counter[Path]) -> Path:
+    """Return the highest folder below `top` that holds this run and no other, else the log:
+    settings may lie some folders above the log."""
+    own = log
+    for parent in log.parents:
+        if shared[parent] > 1 or not parent.is_relative_to(top):
+            break
+        own = parent
+    return own

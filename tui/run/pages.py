@@ -40,9 +40,7 @@ def banner(answer: Answer | None, waiting: str) -> Content:
     return Content.assemble(said, " ", shown_line(_sentence(headline(answer)), 400))
 
 
-def why(
-    answer: Answer | None, error: Exception | None = None
-) -> tuple[list[Block], list[Item]]:
+def why(answer: Answer | None, error: Exception | None = None) -> tuple[list[Block], list[Item]]:
     """Return the reasons, what to measure next, what to try, and what else it could be; the
     fixes are items that can be copied."""
     items: list[Item] = []
@@ -65,20 +63,42 @@ def why(
 def checks(answer: Answer | None, run: Run | None) -> list[Block]:
     """Return what was checked and what not, how names were read, and what the log itself shows."""
     blocks: list[Block] = []
-    if run is not None and run.findings:
-        blocks.append(heading("About the log"))
-        for finding in run.findings:
-            where = f" (step {finding.step:,})" if finding.step is not None else ""
-            blocks.append(_line("·", _MUTED, Content(shown(f"{finding.text}{where}", 500))))
     if answer is not None:
-        fired = [one for one in answer.checked if one.state == "fired"]
-        silent = [one for one in answer.checked if one.state == "silent"]
+        blocks += _counted(answer)
+    if run is not None:
+        blocks += [*_findings(run), *_names(run), *_settings(run.config)]
+    if answer is not None:
+        fired, silent = _states(answer)
         blocks += _checked("✗", "$text-error", "Checked and found", fired)
         blocks += _checked("○", "$text-warning", "Not checked, numbers missing", answer.unchecked)
         blocks += _checked("✓", "$text-success", "Checked, not found", silent)
-    if run is not None:
-        blocks += [*_names(run), *_settings(run.config)]
     return blocks or [Block(Content.styled("Nothing read yet.", _MUTED))]
+
+
+def _states(answer: Answer) -> tuple[list[Check], list[Check]]:
+    """Return the checks that fired and those that did not."""
+    fired = [one for one in answer.checked if one.state == "fired"]
+    return fired, [one for one in answer.checked if one.state == "silent"]
+
+
+def _counted(answer: Answer) -> Iterator[Block]:
+    fired, silent = _states(answer)
+    yield heading("Checks")
+    yield Block(
+        Content.assemble(
+            (_unbroken(f"✗ {len(fired)} found"), "$text-error"),
+            (_unbroken(f"   ✓ {len(silent)} not found "), "$text-success"),
+            (_unbroken(f"  ○ {len(answer.unchecked)} lack numbers"), "$text-warning"),
+        )
+    )
+
+
+def _findings(run: Run) -> Iterator[Block]:
+    if run.findings:
+        yield heading("About the log")
+    for finding in run.findings:
+        where = f" (step {finding.step:,})" if finding.step is not None else ""
+        yield _line("·", _MUTED, Content(shown(f"{finding.text}{where}", 500)))
 
 
 def _reasons(answer: Answer) -> Iterator[Block]:
@@ -127,18 +147,24 @@ def _names(run: Run) -> Iterator[Block]:
     )
     if names:
         yield heading("How each name was read")
-    for one in sorted(names, key=lambda name: name.metric is not None):
-        logged = shown_line(one.logged_as, 100)
+    for one in names:
         if one.metric is None:
             could = f" could be {' or '.join(one.candidates)}" if one.candidates else ""
-            said = Content.assemble(logged, (f" not used: {one.reason}{could}", _MUTED))
+            said = Content.assemble(_logged(one), (f" not used: {one.reason}{could}", _MUTED))
             yield _line("✗", "$text-warning", said)
-        else:
+    for one in names:
+        if one.metric not in (None, one.logged_as):
             scale = f", times {one.scale:g}" if one.scale != 1 else ""
             reason = f" ({shown_line(one.reason, 100)}{scale})"
-            same = one.metric == one.logged_as
-            said = Content.assemble(f"{logged} → {one.metric}", (reason, _MUTED))
-            yield _line("✓", "$text-success", Content(logged) if same else said)
+            said = Content.assemble(f"{_logged(one)} → {one.metric}", (reason, _MUTED))
+            yield _line("✓", "$text-success", said)
+    same = [one.metric for one in names if one.metric is not None and one.metric == one.logged_as]
+    if same:
+        yield _line("✓", "$text-success", Content(f"{', '.join(same)}: as they are called"))
+
+
+def _logged(one: Naming) -> str:
+    return shown_line(one.logged_as, 100)
 
 
 def _settings(config: Mapping[str, Scalar]) -> Iterator[Block]:
@@ -147,6 +173,12 @@ def _settings(config: Mapping[str, Scalar]) -> Iterator[Block]:
         yield Block(Content.styled("none found in the log or beside it", _MUTED))
     for name, value in config.items():
         yield Block(Content(f"{name} = {shown_line(digits(value), 100)}"), "", 2)
+
+
+def _unbroken(text: str) -> str:
+    """Return `text` so that it stays on one line; it may be broken before its first sign."""
+    lead = text[: len(text) - len(text.lstrip())]
+    return lead + text.strip().replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _line(sign: str, colour: str, text: Content) -> Block:

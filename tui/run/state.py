@@ -31,8 +31,9 @@ def state_line(session: Session) -> Content:
         )
     life, run = session.life, session.run
     mark = _mark("unknown", "unknown") if life is None else _mark(life.state, word(life))
-    path = shown_line(str(session.run_path), 200)
-    return Content.assemble(mark, "  ", path, _muted(f"  {_read(run)}") if run else "")
+    path = _muted(shown_line(str(session.run_path), 400))
+    # The path comes last: it is the longest, and its name stands in the first line too.
+    return Content.assemble(mark, f"  {_read(run)}  " if run else "  ", path)
 
 
 def word(life: Life) -> str:
