@@ -1,0 +1,153 @@
+"""An interrupted and resumed run is the uninterrupted one, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_method import SMALL, use_tiny
+
+from kb.errors import InputUnreadable, UsageError
+from reference_impl.train import RunSpec, checkpoint, train
+from reference_impl.train.views import Views
+
+SPEC = RunSpec("tiny", data="digits", steps=60, seed=3, log_every=5, probe=False)
+OPTIMIZERS = ("adamw", "sgd", "lars")
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(folder / "checkpoint.pt", weights_only=True)
+    return state
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two nested states are equal to the last bit."""
+    if isinstance(one, torch.Tensor):
+        return bool(torch.equal(one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def interrupted_at(patch: pytest.MonkeyPatch, call: int, number: signal.Signals) -> None:
+    """Send this process a signal while it renders batch `call`."""
+    render, calls = Views.batch, [0]
+
+    def batch(self: Views, rows: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == call:
+            signal.raise_signal(number)
+        return render(self, rows)
+
+    patch.setattr(Views, "batch", batch)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_resumes_bit_for_bit(
+    optimizer: Any, number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_tiny(monkeypatch, replace(SMALL, optimizer=optimizer, grad_clip=1.0, weight_decay=0.01))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(replace(SPEC, out=whole, save_every=60))
+    handlers = [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
+    with monkeypatch.context() as patch:
+        interrupted_at(patch, 23, number)
+        with pytest.raises(KeyboardInterrupt, match="23 of 60"):
+            train(replace(SPEC, out=parts, save_every=60))
+    assert [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)] == handlers
+    assert weights(parts)["done"] == 23
+    result = train(replace(SPEC, out=parts, save_every=60, resume=True))
+    assert result.steps == 60
+    ours, theirs = weights(parts), weights(whole)
+    for name in ("done", "method", "optimizer", "scaler", "random"):
+        assert same(ours[name], theirs[name]), name
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_and_logs_each_step_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_tiny(monkeypatch)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    spec = replace(SPEC, save_every=20, probe_every=20, probe=True)
+    train(replace(spec, out=whole))
+
+    class Killed(BaseException):
+        pass
+
+    render, calls = Views.batch, [0]
+
+    def batch(self: Views, rows: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 51:
+            raise Killed
+        return render(self, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Views, "batch", batch)
+        with pytest.raises(Killed):
+            train(replace(spec, out=parts))
+    assert weights(parts)["done"] == 40
+    (parts / "metrics.jsonl").open("ab").write(b'{"step": 50, "lo')
+    train(replace(spec, out=parts, resume=True))
+    assert same(weights(parts)["method"], weights(whole)["method"])
+
+    def logged(folder: Path) -> list[tuple[float, Any, Any]]:
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        found = [json.loads(line) for line in lines]
+        return [(one["step"], one.get("loss"), one.get("knn_acc")) for one in found]
+
+    assert logged(parts) == logged(whole)
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_tiny(monkeypatch)
+    render, calls = Views.batch, [0]
+
+    def batch(self: Views, rows: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 5:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        return render(self, rows)
+
+    monkeypatch.setattr(Views, "batch", batch)
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(SPEC, out=tmp_path / "run"))
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+def test_other_settings_are_named_and_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_tiny(monkeypatch)
+    spec = replace(SPEC, out=tmp_path, save_every=10, steps=10)
+    train(spec)
+    with pytest.raises(UsageError, match="dim: 8 then, 16 now"):
+        train(replace(spec, resume=True, config={"dim": 16}))
+    with pytest.raises(UsageError, match="holds a run already"):
+        train(spec)
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (tmp_path / "executed",))
+
+    torch.save({"format": 1, "settings": Evil()}, tmp_path / "checkpoint.pt")
+    with pytest.raises(InputUnreadable, match="not a readable checkpoint"):
+        checkpoint.load(tmp_path, {})
+    assert not (tmp_path / "executed").exists()
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a zip")
+    with pytest.raises(InputUnreadable, match="not a readable checkpoint"):
+        checkpoint.load(tmp_path, {})
+    (tmp_path / "checkpoint.pt").unlink()
+    with pytest.raises(UsageError, match="no checkpoint"):
+        checkpoint.load(tmp_path, {})
