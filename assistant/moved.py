@@ -55,13 +55,8 @@ def _why(one: Diagnosis, after: Answer, before: int | None, place: int | None) -
     """Return the run's reason for a new place, or that others moved past it."""
     if place is not None and (before is None or place < before):
         shown = [item.text for item in one.evidence if item.kind in ("metric", "config", "number")]
-        if shown:
-            return shown[0]
-    for check in (*after.checked, *after.unchecked):
-        if check.entry_id == one.entry.id:
-            if check.state == "silent":
-                return f"the run speaks against it: {check.reason}"
-            if check.state == "unknown" and place is None:
-                return f"the run cannot say: {check.reason}"
-    risen = place is not None and (before is None or place < before)
-    return "others were ruled out" if risen else "others fit the run better"
+        return shown[0] if shown else "others were ruled out or fit worse"
+    for check in after.checked:
+        if check.entry_id == one.entry.id and check.state == "silent":
+            return f"the run speaks against it: {check.reason}"
+    return "others fit the run better"

@@ -37,12 +37,18 @@ class Change:
 
 
 class Watcher:
-    """Judges what a Follower reads and tells what changed."""
+    """Judges what a Follower reads and tells what changed.
 
-    def __init__(self, follower: Follower, k: int = 5) -> None:
+    `judge` is called for a verdict; an interface passes one that waits its turn at the engine.
+    """
+
+    def __init__(
+        self, follower: Follower, k: int = 5, judge: Callable[[Run, int], Answer] = diagnose
+    ) -> None:
         self.follower = follower
         self.answer: Answer | None = None
         self._k = k
+        self._judge = judge
         self._told: tuple[str, str] | None = None
         self._state: State | None = None
         self._next = -math.inf
@@ -69,7 +75,7 @@ class Watcher:
         if run is None or not self._pending or (clock < self._next and not ended):
             return None
         self._pending, self._next = False, clock + JUDGE_EVERY
-        answer = diagnose(run, self._k)
+        answer = self._judge(run, self._k)
         first = answer.diagnoses[0].entry.id if answer.diagnoses else ""
         told = (answer.verdict or "undecided", first if answer.verdict == "sick" else "")
         if self._told and self._told[0] == "sick" and told[0] != "sick" and not ended:

@@ -20,6 +20,18 @@ class MarksChanged(Message):
     """The user marked a fix as tried, helped or not."""
 
 
+class EntryOpened(Message):
+    """`session.opened` names the entry whose page is to be shown on the Browse screen."""
+
+
+class Progress(Message):
+    """The engine tells what takes time, such as preparing the encoder."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__()
+        self.line = line
+
+
 class JobDone(Message):
     """A job of a worker thread ended: `outcome` is its result, or the exception it raised."""
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from textual.screen import Screen
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen, Screen
 
 from tui.action import Place
 from tui.actions import bindings_of
+from tui.copying import command_of
 from tui.widgets.footer import KeyFooter
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from assistant.answer import Answer
     from tui.app import DoctorApp
     from tui.session import Session
+
+T = TypeVar("T")
 
 
 class DoctorScreen(Screen[None]):
@@ -59,3 +64,38 @@ class DoctorScreen(Screen[None]):
     def body(self) -> ComposeResult:
         """Yield the panes of this screen."""
         raise NotImplementedError
+
+    def on_run_changed(self) -> None:
+        """Show the state of the run; Textual calls this beside the handler of a subclass."""
+        self.query_one(TopBar).refresh()
+        self.refresh_bindings()
+
+    def to_copy(self) -> tuple[str, str] | None:
+        """Return what `y` copies and what it is, in words; None when nothing is chosen."""
+        return None
+
+    def equivalent_command(self) -> str:
+        """Return the command that gives what this screen shows."""
+        return command_of(self.session)
+
+    def to_export(self) -> Answer | None:
+        """Return the answer that `e` saves."""
+        return self.session.answer if self.session.query else self.session.run_answer
+
+
+class DoctorModal(ModalScreen[T]):
+    """A box on top of a screen; escape closes it, and so does q where no text is typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss_none", "Close", show=False),
+        Binding("q", "dismiss_none", "Close", show=False),
+    ]
+
+    def action_dismiss_none(self) -> None:
+        """Close the box without a result."""
+        self.dismiss(None)
+
+    def on_click(self, event: Any) -> None:
+        """Close the box when what lies around it is clicked."""
+        if event.widget is self:
+            self.dismiss(None)

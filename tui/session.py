@@ -39,6 +39,7 @@ class Session:
     run_answer: Answer | None = None
     run_error: Exception | None = None
     moved: tuple[Moved, ...] = ()
+    opened: str | None = None
     compared: tuple[Path, Path] | None = None
     comparison: Comparison | None = None
 

@@ -8,6 +8,7 @@ that was overtaken while it ran is thrown away. The engine is used by one thread
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assistant.answer import Answer
+    from assistant.watching import Watcher
+    from ingest.runs.follow import Life
     from kb.run import Run
     from kb.types import Scalar
 
     RunLike = Run | Path | Mapping[str, Scalar | Sequence[float]]
 
 T = TypeVar("T")
+
+LAST_WAIT = 0.2
+"""Seconds that leaving waits for a thread; nobody waits for a model that is being loaded."""
 
 _ENGINE = Lock()
 """Held while the assistant works: its open knowledge is not made for two threads."""
@@ -66,12 +72,15 @@ class Worker:
         """Return whether nothing newer was asked in the same slot since."""
         return done.worker is self and self._generations.get(done.slot) == done.generation
 
-    def close(self) -> None:
-        """End the thread after the job it is at; nothing is posted any more."""
+    def close(self) -> bool:
+        """End the thread; nothing is posted any more. Return whether it is still inside a job."""
         with self._ready:
             self._closed = True
             self._waiting.clear()
             self._ready.notify()
+        if self._started:
+            self._thread.join(LAST_WAIT)
+        return self._thread.is_alive()
 
     def _work(self) -> None:
         while True:
@@ -90,24 +99,37 @@ class Worker:
                 self._post(JobDone(self, slot, generation, outcome, then))
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a run found; `error` says why there is nothing to read yet."""
+
+    watcher: Watcher
+    run: Run | None
+    life: Life
+    answer: Answer | None
+    error: Exception | None = None
+
+
 def with_engine(job: Callable[[], T]) -> T:
     """Run `job` while no other thread uses the assistant."""
     with _ENGINE:
         return job()
 
 
-def warm() -> None:
+def warm(notify: Callable[[str], None]) -> None:
     """Load the engine, the index and the encoder, so that the first answer comes at once."""
     from assistant.engine import query
 
-    with_engine(lambda: query("loss stuck"))
+    with_engine(lambda: query("loss stuck", notify=notify))
 
 
-def answered(text: str, run: RunLike | None, k: int) -> Answer:
+def answered(
+    text: str, run: RunLike | None, k: int, notify: Callable[[str], None] = lambda _: None
+) -> Answer:
     """Return the answer to words, with a run where there is one."""
     from assistant.engine import query
 
-    return with_engine(lambda: query(text, run, k))
+    return with_engine(lambda: query(text, run, k, notify=notify))
 
 
 def diagnosed(run: RunLike, k: int) -> Answer:
@@ -115,3 +137,20 @@ def diagnosed(run: RunLike, k: int) -> Answer:
     from assistant.engine import diagnose
 
     return with_engine(lambda: diagnose(run, k))
+
+
+def first_look(path: Path, k: int) -> Look:
+    """Open a run, or begin to wait for it, and look at it once."""
+    from assistant.watching import Watcher
+    from ingest.runs.follow import Follower
+
+    return look(Watcher(Follower(path), k, diagnosed))
+
+
+def look(watcher: Watcher) -> Look:
+    """Read what is new; judge it when it is time."""
+    for _ in watcher.look():
+        pass
+    follower = watcher.follower
+    error = follower.problem() if follower.run is None else None
+    return Look(watcher, follower.run, follower.life(), watcher.answer, error)

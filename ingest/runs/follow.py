@@ -76,6 +76,7 @@ class Follower:
         self._clock = clock
         self._begun = clock()
         self._grown = self._begun
+        self._problem: InputUnreadable | OSError | None = None
         self.run: Run | None = None
 
     def poll(self) -> bool:
@@ -95,6 +96,10 @@ class Follower:
             self._grown = self._clock()
         self.run = self._assembled()
         return True
+
+    def problem(self) -> InputUnreadable | OSError | None:
+        """Return why there is no run to read yet, None once there is one."""
+        return self._problem if self.run is None else None
 
     def life(self) -> Life:
         """Return whether the run is being written, has stopped, ended or crashed."""
@@ -119,7 +124,8 @@ class Follower:
             self._log = Log(located.logger, most=MOST)
             self._source = located.open(self._log)
             self._layers, self._findings = located.layers()
-        except (InputUnreadable, OSError):
+        except (InputUnreadable, OSError) as error:
+            self._problem = error
             return False
         self._located = located
         # A run that ended long ago is not live because it was read just now.

@@ -4,21 +4,292 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.widgets import Input, Static
+from textual.containers import Container, Horizontal
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Static
 
+from tui.ask.document import passage_page
+from tui.ask.entry import Section, answer_section, joined, sections_of
+from tui.ask.query_box import QueryBox
+from tui.ask.results import ResultList
+from tui.ask.rows import Row, rows_of
+from tui.ask.states import (
+    error_blocks,
+    example_rows,
+    nothing_fits_blocks,
+    short_blocks,
+    topic_rows,
+    welcome_blocks,
+)
+from tui.ask.status import StatusLines
+from tui.references import has_browser, is_address
 from tui.screen import DoctorScreen
+from tui.widgets.page import Item, Page
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.events import DescendantFocus
+    from textual.widgets import Input, OptionList
+
+    from assistant.answer import Answer, Diagnosis
+
+DEBOUNCE = 0.04
+"""Seconds without a key after which the question is asked (issue 4)."""
+
+LOADING_AFTER = 0.15
+"""Seconds after which waiting is said: an answer usually takes a tenth of that."""
+
+SHORTEST = 3
+"""Letters below which nothing is asked: two letters fit everything and nothing."""
 
 
 class AskScreen(DoctorScreen):
-    """Query box, results, entry."""
+    """Query box, status, results and entry; a third pane where there is room."""
 
     place = "ask"
-    about = "Describe what your run does; what fits is listed while you type."
+    about = (
+        "Describe what your run does. What fits is listed while you type, the likeliest first; "
+        "the page below says why, what to try, and how to tell it from its neighbours. "
+        "Attach a run and its numbers re-rank the list."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pause: Timer | None = None
+        self._slow: Timer | None = None
+        self._shown_key: str | None = None
 
     def body(self) -> ComposeResult:
-        """Yield the panes."""
-        yield Input(placeholder="loss stuck at 4.14", id="query")
-        yield Static(id="results")
+        """Yield query box, status and the panes."""
+        with Horizontal(id="ask-line"):
+            yield Static(Content(" › "), id="prompt")
+            yield QueryBox()
+        yield StatusLines(self.session)
+        with Container(id="panes"):
+            yield ResultList()
+            yield Page(id="entry")
+            yield Page(id="side")
+
+    def on_mount(self) -> None:
+        """Start in the query box."""
+        self.query_one(QueryBox).focus()
+        self._show()
+
+    # What is typed
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Ask when the typing pauses; what is listed is stale until then."""
+        event.stop()
+        if self._pause is not None:
+            self._pause.stop()
+        if event.value == self.session.query:
+            return
+        self.set_class(bool(self._answer), "-stale")
+        self._pause = self.set_timer(DEBOUNCE, self._ask)
+
+    def on_input_submitted(self) -> None:
+        """Go to what was found, as enter does in any search."""
+        self._ask()
+        self.action_into_results()
+
+    def _ask(self) -> None:
+        text = self.query_one(QueryBox).value
+        if self._slow is not None:
+            self._slow.stop()
+        if text != self.session.query:
+            self._slow = self.set_timer(LOADING_AFTER, self._say_waiting)
+            self.doctor.ask(text if len(text.strip()) >= SHORTEST else "")
+
+    def _say_waiting(self) -> None:
+        if self.session.asking:
+            self.query_one(StatusLines).refresh_lines(self.doctor.waiting_for())
+
+    def on_answer_changed(self) -> None:
+        """Show the newest answer, unless it is still being worked out."""
+        box = self.query_one(QueryBox)
+        if self.session.query and box.value != self.session.query and not box.has_focus:
+            box.value = self.session.query
+        if not self.session.asking:
+            self.set_class(False, "-stale")
+            self._show()
+
+    def on_run_changed(self) -> None:
+        """Show what the run says where there is no question, and the verdict."""
+        if not self.session.asking:
+            self._show()
+
+    # What is shown
+
+    @property
+    def _answer(self) -> Answer | None:
+        """Return what is listed: the answer to the words, or to the run alone."""
+        session = self.session
+        return session.answer if session.query else session.run_answer
+
+    def _show(self) -> None:
+        self.query_one(StatusLines).refresh_lines()
+        self.query_one(ResultList).show(self._rows())
+        self._show_page()
+        self.refresh_bindings()
+
+    def _rows(self) -> list[Row]:
+        session, answer = self.session, self._answer
+        if session.error is not None:
+            return []
+        if answer is None:
+            return [] if session.query else example_rows()
+        if not answer.fits and session.query:
+            return topic_rows(answer.nearest)
+        return rows_of(answer, session.moved)
+
+    def _show_page(self) -> None:
+        """Show what the highlighted row stands for."""
+        main, aside = self._sections()
+        wide = self.has_class("-wide") and bool(aside)
+        self.set_class(wide, "-three")
+        entry, side = self.query_one("#entry", Page), self.query_one("#side", Page)
+        key = self.query_one(ResultList).key
+        keep = key is not None and key == self._shown_key
+        self._shown_key = key
+        entry.show(*joined(main if wide else [*main, *aside]), keep=keep)
+        side.show(*joined(aside if wide else []), keep=keep)
+
+    def _sections(self) -> tuple[list[Section], list[Section]]:
+        session, answer = self.session, self._answer
+        key = self.query_one(ResultList).key or ""
+        if session.error is not None:
+            return [Section(error_blocks(session.error))], []
+        if answer is None:
+            typed = self.query_one(QueryBox).value.strip()
+            return [Section(short_blocks() if typed else welcome_blocks())], []
+        if not answer.fits and session.query:
+            page = [Section(nothing_fits_blocks(answer))]
+            return page, []
+        if key.startswith("passage:"):
+            return [Section(*passage_page(answer.passages[int(key.partition(":")[2])]))], []
+        whole = answer_section(answer, session.moved)
+        diagnosis = self._diagnosis()
+        if diagnosis is None:
+            return [whole], []
+        moved = next((one for one in session.moved if one.entry_id == diagnosis.entry.id), None)
+        sections = sections_of(diagnosis, moved)
+        return (
+            [one for one in sections if not one.aside],
+            [whole, *(one for one in sections if one.aside)],
+        )
+
+    def _diagnosis(self) -> Diagnosis | None:
+        """Return the diagnosis that is highlighted."""
+        key, answer = self.query_one(ResultList).key, self._answer
+        if answer is None:
+            return None
+        return next((one for one in answer.diagnoses if one.entry.id == key), None)
+
+    # Moving about
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Show the page of the row the cursor is on."""
+        event.stop()
+        if self.query_one(ResultList).key != self._shown_key:
+            self._show_page()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Open the row: an example is asked, a topic opens its page, a cause is read."""
+        event.stop()
+        kind, _, name = (self.query_one(ResultList).key or "").partition(":")
+        if kind == "example":
+            self.query_one(QueryBox).value = name
+        elif kind == "topic":
+            self.doctor.open_entry(name)
+        else:
+            self.add_class("-reading")
+            self.query_one("#entry").focus()
+
+    def on_resize(self) -> None:
+        """Move between two and three panes."""
+        if self.is_mounted and self.query(ResultList):
+            self.call_after_refresh(self._show_page)
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Leave the reading view, of narrow terminals, when the list or the box is gone to."""
+        if event.widget.id in ("results", "query"):
+            self.remove_class("-reading")
+
+    def action_into_results(self) -> None:
+        """Go from the query box to the list."""
+        results = self.query_one(ResultList)
+        (results if results.count else self.query_one("#entry")).focus()
+
+    def action_next_result(self, by: int) -> None:
+        """Open the result below or above."""
+        results = self.query_one(ResultList)
+        if results.count:
+            results.highlighted = ((results.highlighted or 0) + by) % results.count
+
+    def action_next_item(self, by: int) -> None:
+        """Step through the fixes and references of the page."""
+        pages = [one for one in self.query(Page) if one.items and one.display]
+        focused = next((one for one in pages if one.has_focus), pages[0] if pages else None)
+        if focused is not None and focused.step(by):
+            focused.focus()
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Hide what does not apply."""
+        if action == "retry":
+            return self.session.error is not None
+        if action == "into_results":
+            return isinstance(self.focused, QueryBox)
+        if action == "next_item":
+            return True if any(page.items for page in self.query(Page)) else None
+        if action == "explain":
+            return True if self._diagnosis() is not None else None
+        if action == "open_reference":
+            return True if self._reference() is not None else None
+        return True
+
+    # What leaves the screen
+
+    def chosen_item(self) -> Item | None:
+        """Return what `y` copies: the chosen item, else the first fix or passage of the page."""
+        for page in self.query(Page):
+            if page.chosen_item is not None and (page.has_focus or page.id == "entry"):
+                return page.chosen_item
+        entry = self.query_one("#entry", Page)
+        return entry.items[0] if entry.items else None
+
+    def to_copy(self) -> tuple[str, str] | None:
+        """Return the chosen item, or the details of an error."""
+        error = self.session.error
+        if error is not None:
+            return f"{type(error).__name__}: {error}", "the details of the error"
+        item = self.chosen_item()
+        return None if item is None else (item.copied, item.what)
+
+    def _reference(self) -> Item | None:
+        items = [one for page in self.query(Page) for one in page.items]
+        chosen = self.chosen_item()
+        if chosen is not None and chosen.kind == "reference":
+            return chosen
+        return next((one for one in items if one.kind == "reference"), None)
+
+    def action_open_reference(self) -> None:
+        """Open the chosen reference, or the first; where there is no browser, copy its address."""
+        item = self._reference()
+        if item is None:
+            return
+        if is_address(item.copied) and has_browser():
+            self.app.open_url(item.copied)
+            self.doctor.say(f"opening {item.copied}")
+        else:
+            self.doctor.copy_text(item.copied, f"the address {item.copied}")
+
+    def action_explain(self) -> None:
+        """Open the whole page of the entry."""
+        diagnosis = self._diagnosis()
+        if diagnosis is not None:
+            self.doctor.open_entry(diagnosis.entry.id)
+
+    def action_retry(self) -> None:
+        """Ask again after an error."""
+        self.doctor.ask(self.session.query)

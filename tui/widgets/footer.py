@@ -12,6 +12,7 @@ from tui.actions import ACTIONS
 
 if TYPE_CHECKING:
     from textual.app import RenderResult
+    from textual.events import Click
     from textual.screen import Screen
 
 MOST = 6
@@ -30,6 +31,12 @@ class KeyFooter(Widget):
     def _changed(self, _screen: Screen[object]) -> None:
         self.refresh()
 
+    async def on_click(self, event: Click) -> None:
+        """Do what the clicked key does, where the focus is."""
+        if event.style.meta.get("runs"):
+            node = self.screen.focused or self.screen
+            await node.run_action(event.style.meta["runs"])
+
     def render(self) -> RenderResult:
         """Return the line."""
         shown = [
@@ -45,7 +52,7 @@ class KeyFooter(Widget):
                 continue
             seen.add(binding.id)
             key = self.app.get_key_display(binding)
-            click = Style.from_meta({"@click": binding.action})
+            click = Style.from_meta({"runs": binding.action})
             parts.append(
                 Content.assemble(
                     Content.styled(f" {key} ", "$footer-key-foreground bold"),

@@ -8,10 +8,10 @@ from tui.plain import shown_line
 from tui.session import Session
 
 _SIGNS = {
-    "waiting": ("○", "waiting", "$text-muted"),
+    "waiting": ("○", "waiting", "$muted"),
     "live": ("●", "live", "$text-success"),
     "silent": ("○", "silent", "$text-warning"),
-    "finished": ("✓", "finished", "$text-muted"),
+    "finished": ("✓", "finished", "$muted"),
     "crashed": ("✗", "crashed", "$text-error"),
 }
 
@@ -21,10 +21,10 @@ def run_mark(session: Session) -> Content:
     if session.numbers is not None:
         return Content.styled(f"● {len(session.numbers)} numbers typed", "$text-accent")
     if session.run_path is None:
-        return Content.styled("no run attached", "$text-muted")
+        return Content.styled("no run attached", "$muted")
     name = shown_line(session.run_path.name or str(session.run_path), 40)
     if session.life is None:
-        return Content.styled(f"○ {name}: reading", "$text-muted")
+        return Content.styled(f"○ {name}: reading", "$muted")
     sign, word, colour = _SIGNS[session.life.state]
     if session.life.state == "silent":
         word = f"silent {session.life.idle / 60:.0f} min"

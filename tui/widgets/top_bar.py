@@ -14,6 +14,7 @@ from tui.widgets.run_mark import run_mark
 
 if TYPE_CHECKING:
     from textual.app import RenderResult
+    from textual.events import Click
 
 TABS = tuple(action for action in ACTIONS if action.id.startswith("screen."))
 
@@ -25,14 +26,19 @@ class TopBar(Widget):
         super().__init__()
         self._place = place
 
+    async def on_click(self, event: Click) -> None:
+        """Show the screen whose tab was clicked."""
+        if event.style.meta.get("runs"):
+            await self.run_action(event.style.meta["runs"])
+
     def render(self) -> RenderResult:
         """Return the line."""
         parts: list[Content] = []
         for action in TABS:
             here = action.id == f"screen.{self._place}"
-            style = "$text-primary bold reverse" if here else "$text-muted"
+            style = "$background on $primary bold" if here else "$muted"
             tab = Content.styled(f" {action.keys[0]} {action.label} ", style)
-            parts.append(tab.stylize(Style.from_meta({"@click": f"app.{action.does}"})))
+            parts.append(tab.stylize(Style.from_meta({"runs": f"app.{action.does}"})))
         tabs = Content("").join(parts)
         mark = run_mark(self.app.session)  # type: ignore[attr-defined]
         room = self.size.width - tabs.cell_length
