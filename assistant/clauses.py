@@ -37,8 +37,24 @@ def said(clause: Clause) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
+_FROM_ZERO = {
+    "below": "within {0} of 0",
+    "at most": "within {0} of 0",
+    "above": "more than {0} from 0",
+    "at least": "{0} or more from 0",
+}
+"""How the size of one number is compared with a constant."""
+
+
 def _compared(left: ast.expr, right: ast.expr, relation: str, clause: Clause) -> str:
     first, second = _words(ast.unparse(left)), _words(ast.unparse(right))
+    match left, right:
+        case ast.Call(ast.Name("abs"), [ast.Attribute() as inner]), ast.Constant() if (
+            relation in _FROM_ZERO
+        ):
+            name = ast.unparse(inner)
+            away = _FROM_ZERO[relation].format(second)
+            return f"{_words(name)} is {shown(dict(clause.values)[name])}, {away}"
     if len(clause.sides) == 2:
         first = f"{first} is {shown(clause.sides[0])}"
         if not isinstance(right, ast.Constant):
