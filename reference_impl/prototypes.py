@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from reference_impl.losses.precision import at_least_float32
 from reference_impl.shapes import Float, Tensor
 
 
@@ -24,6 +29,44 @@ class UnitRows(nn.Module):
         """Return the products of `rows` with every prototype."""
         weight = functional.normalize(self.direction, dim=1)
         return functional.linear(rows, weight if self.length is None else weight * self.length)
+
+
+def code_cross_entropy(
+    codes: Sequence[Float[Tensor, "batch prototypes"]],
+    logits: Float[Tensor, "batch prototypes"],
+    temperature: float,
+) -> Float[Tensor, " batch"]:
+    """Return -sum_k q_k log softmax(logits/temperature)_k of each image, summed over `codes`.
+
+    Codes q sum to 1 and take no gradient. With n codes the value is n logsumexp(s) - (sum q) . s,
+    so one pass serves all codes of a view, and only the logits are kept for the backward pass:
+    at 65,536 prototypes each (batch, prototypes) matrix that autograd would keep matters.
+    Computes in float32 at least.
+    """
+    first, *others = [at_least_float32(code) for code in codes]
+    for code in others:
+        first = first + code
+    return _CodeCrossEntropy.apply(logits, first, len(codes), temperature)
+
+
+class _CodeCrossEntropy(torch.autograd.Function):
+    """d/ds = (n softmax(s/t) - sum q)/t."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, codes: Tensor, count: int, temperature: float) -> Tensor:
+        scaled = at_least_float32(logits) / temperature
+        partition = scaled.logsumexp(dim=-1)
+        ctx.save_for_backward(logits, codes, partition)
+        ctx.count, ctx.temperature = count, temperature
+        return count * partition - scaled.mul_(codes).sum(dim=-1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        logits, codes, partition = ctx.saved_tensors
+        scaled = at_least_float32(logits) / ctx.temperature
+        slope = scaled.sub_(partition[:, None]).exp_().mul_(ctx.count).sub_(codes)
+        return slope.mul_(grad[:, None] / ctx.temperature).to(logits.dtype), None, None, None
 
 
 @torch.no_grad()

@@ -28,7 +28,7 @@ from reference_impl.method import (
     StepOutput,
     ViewPlan,
 )
-from reference_impl.prototypes import UnitRows, usage
+from reference_impl.prototypes import UnitRows, code_cross_entropy, usage
 from reference_impl.shapes import Bool, Float, Tensor
 
 _PAPER = "arXiv:2104.14294"
@@ -88,18 +88,15 @@ def dino_terms(
             f"DINO pairs each teacher crop with other crops, found {teachers} of the teacher "
             f"and {len(student)} of the student"
         )
-    everyone = torch.stack([at_least_float32(target) for target in targets]).sum(dim=0)
-    among, to_local = [], []
+    among: list[Tensor] = []
+    to_local: list[Tensor] = []
     for crop, logits in enumerate(student):
-        if crop < teachers:
-            if teachers == 1:
-                continue
-            own = at_least_float32(targets[crop])
-            among.append(_summed_cross_entropy(everyone - own, teachers - 1, logits, temperature))
-        else:
-            to_local.append(_summed_cross_entropy(everyone, teachers, logits, temperature))
+        others = [target for view, target in enumerate(targets) if view != crop]
+        if others:
+            value = code_cross_entropy(others, logits, temperature).mean()
+            (among if crop < teachers else to_local).append(value)
     pairs_among, pairs_local = teachers * (teachers - 1), teachers * len(to_local)
-    zero = everyone.new_zeros(())
+    zero = at_least_float32(student[0]).new_zeros(())
     sum_among, sum_local = sum(among, zero), sum(to_local, zero)
     total = sum_among + sum_local
     return DINOTerms(
@@ -107,17 +104,6 @@ def dino_terms(
         sum_among / max(pairs_among, 1),
         sum_local / max(pairs_local, 1),
     )
-
-
-def _summed_cross_entropy(
-    targets: Logits, count: int, logits: Logits, temperature: float
-) -> Float[Tensor, ""]:
-    """Return the cross-entropies with `count` distributions at once, whose sum `targets` is.
-
-    -sum_k t_k log p_k = count * logsumexp(s) - t . s, so no log-softmax has to be kept.
-    """
-    scaled = at_least_float32(logits) / temperature
-    return (count * scaled.logsumexp(dim=-1) - (targets * scaled).sum(dim=-1)).mean()
 
 
 def dino_loss(
@@ -146,8 +132,7 @@ def ibot_loss(
     (dinov2/loss/ibot_patch_loss.py#L105-L126 at b8931f7), lightly. "per_token" averages over all
     masked patches of the batch: stable-pretraining. Rows are in the order of mask.nonzero().
     """
-    scaled = at_least_float32(student) / temperature
-    entropies = scaled.logsumexp(dim=-1) - (at_least_float32(targets) * scaled).sum(dim=-1)
+    entropies = code_cross_entropy([targets], student, temperature)
     if convention == "per_token":
         count = mean_over_processes(entropies.new_tensor(float(len(entropies))))
         return entropies.sum() / count.clamp(min=1.0)
