@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -23,7 +24,7 @@ LEAP = 10
 """Columns that the cursor leaps with shift."""
 
 
-class Charts(VerticalScroll):
+class Charts(VerticalScroll, inherit_bindings=False):
     """Shows the metrics of a run. Arrows up and down choose a chart, left and right read it."""
 
     ALLOW_MAXIMIZE = True
@@ -33,6 +34,8 @@ class Charts(VerticalScroll):
         Binding("down,j", "cursor_down", show=False),
         Binding("home,g", "first", show=False),
         Binding("end,G", "last", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("pagedown", "page_down", show=False),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -142,11 +145,19 @@ class Charts(VerticalScroll):
             view.styles.height = rows
 
 
-def charts_of(run: Run, answer: Answer | None) -> list[Chart]:
-    """Return the charts of a run over one range of steps, the telling ones first."""
+def charts_of(
+    run: Run, answer: Answer | None, history: Mapping[str, Trace] | None = None
+) -> list[Chart]:
+    """Return the charts of a run over one range of steps, the telling ones first.
+
+    `history` holds traces of all that was logged so far; a run that is followed keeps fewer.
+    """
     levels = levels_of(run)
-    held = {name: run.series.get(name) or run.unknown[name] for name in charted(run, answer)}
+    names = charted(run, answer)
+    held = {name: run.series[name] if name in run.series else run.unknown[name] for name in names}
     traces = {name: Trace.from_series(series) for name, series in held.items()}
+    for name in traces.keys() & (history or {}).keys():
+        traces[name] = (history or {})[name].followed_by(traces[name])
     extents = [extent for trace in traces.values() if (extent := trace.extent()) is not None]
     if not extents:
         return []

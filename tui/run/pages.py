@@ -84,13 +84,9 @@ def _states(answer: Answer) -> tuple[list[Check], list[Check]]:
 def _counted(answer: Answer) -> Iterator[Block]:
     fired, silent = _states(answer)
     yield heading("Checks")
-    yield Block(
-        Content.assemble(
-            (_unbroken(f"✗ {len(fired)} found"), "$text-error"),
-            (_unbroken(f"   ✓ {len(silent)} not found "), "$text-success"),
-            (_unbroken(f"  ○ {len(answer.unchecked)} lack numbers"), "$text-warning"),
-        )
-    )
+    yield _line("✗", "$text-error", Content(f"{len(fired)} found"))
+    yield _line("✓", "$text-success", Content(f"{len(silent)} not found"))
+    yield _line("○", "$text-warning", Content(f"{len(answer.unchecked)} lack numbers"))
 
 
 def _findings(run: Run) -> Iterator[Block]:
@@ -173,12 +169,6 @@ def _settings(config: Mapping[str, Scalar]) -> Iterator[Block]:
         yield Block(Content.styled("none found in the log or beside it", _MUTED))
     for name, value in config.items():
         yield Block(Content(f"{name} = {shown_line(digits(value), 100)}"), "", 2)
-
-
-def _unbroken(text: str) -> str:
-    """Return `text` so that it stays on one line; it may be broken before its first sign."""
-    lead = text[: len(text) - len(text.lstrip())]
-    return lead + text.strip().replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _line(sign: str, colour: str, text: Content) -> Block:

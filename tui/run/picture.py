@@ -47,13 +47,10 @@ class Chart:
         return scale_of(*self._range(), [level.value for level in self.levels], log=log)
 
     def _range(self) -> tuple[float, float]:
-        held = [curve.values for curve in self.curves if not curve.broken.all()]
+        held = [found for curve in self.curves if (found := curve.extremes()) is not None]
         if not held:
             return 0.0, 1.0
-        return (
-            min(float(np.nanmin(values)) for values in held),
-            max(float(np.nanmax(values)) for values in held),
-        )
+        return min(low for low, _ in held), max(high for _, high in held)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +105,7 @@ class Painter:
             half = 2 if place == 0 else 1
             held = self.columns(place, half * columns)
             (raster.first_curve if place == 0 else raster.second_curve)(grid, held, scale)
-            broken |= held.broken.reshape(columns, half).any(axis=1)
+            broken |= (held.broken > 0).reshape(columns, half).any(axis=1)
         raster.broken_columns(grid, broken)
         raster.levels(grid, [(one.value, _label(one, columns)) for one in chart.levels], scale)
         for step, ink in ((chart.marked, Ink.MARK), (cursor, Ink.LABEL)):

@@ -46,7 +46,7 @@ class Ink(IntEnum):
 
 
 _FREEDOM = np.zeros(len(Ink), dtype=np.uint8)
-_FREEDOM[[Ink.BACK, Ink.LEVEL, Ink.BAND]] = 2, 1, 1
+_FREEDOM[[Ink.BACK, Ink.LEVEL, Ink.BAND]] = 2, 2, 1
 """How freely a character may be covered by text or a line, by its ink; 0 is not at all."""
 
 
@@ -74,8 +74,8 @@ class Grid:
         self.inks[row, column : column + len(text)] = ink
 
     def free(self, row: int, column: int, width: int) -> int:
-        """Return how free `width` characters from here are: 2 each where nothing is drawn, 1 for
-        what lies behind the curve."""
+        """Return how free `width` characters from here are: 2 each where there is no curve, 1 for
+        the band behind it."""
         inks = self.inks[row, column : column + width]
         return int(_FREEDOM[inks].sum())
 
@@ -105,9 +105,12 @@ def second_curve(grid: Grid, columns: Columns, scale: Scale) -> None:
 
 
 def broken_columns(grid: Grid, broken: BoolArray) -> None:
-    """Mark the columns that hold a value which is not finite; shape (columns,)."""
-    grid.glyphs[-1, broken] = BROKEN
-    grid.inks[-1, broken] = Ink.BROKEN
+    """Mark the columns that hold a value which is not finite, shape (columns,): at the bottom, or
+    at the top where a curve is in the way."""
+    columns = np.flatnonzero(broken)
+    rows = np.where(_FREEDOM[grid.inks[-1, columns]] > 0, grid.glyphs.shape[0] - 1, 0)
+    grid.glyphs[rows, columns] = BROKEN
+    grid.inks[rows, columns] = Ink.BROKEN
 
 
 def upright(grid: Grid, column: int, ink: Ink) -> None:
@@ -155,6 +158,10 @@ def levels(grid: Grid, marks: Sequence[tuple[float, str]], scale: Scale) -> None
         _label(grid, rows - 1, f" {'  '.join(below)} ", taken, columns)
 
 
+_LABEL_STRIDE = 6
+"""Columns between the places that are tried for a label, from the right."""
+
+
 def _label(grid: Grid, row: int, text: str, taken: set[int], columns: int) -> None:
     """Write a label where it hides least: in its row or a neighbouring one, right or left."""
     rows = grid.glyphs.shape[0]
@@ -162,8 +169,8 @@ def _label(grid: Grid, row: int, text: str, taken: set[int], columns: int) -> No
     places = [
         (abs(near - row), -grid.free(near, column, width), near, column)
         for near in (row, row - 1, row + 1)
-        for column in (columns - width - 1, 1, (columns - width) // 2)
-        if 0 <= near < rows and near not in taken and column >= 0
+        for column in range(max(columns - width - 1, 0), -1, -_LABEL_STRIDE)
+        if 0 <= near < rows and near not in taken
     ]
     clear = [one for one in places if -one[1] >= 2 * width]
     if not (clear or places):

@@ -18,6 +18,7 @@ from tui.copying import fit_to_copy
 from tui.numbers.text import typed
 from tui.plain import shown, shown_line
 from tui.run.charts import Charts, charts_of
+from tui.run.history import History
 from tui.run.pages import banner, checks, why
 from tui.run.picker import PickerScreen
 from tui.run.picker_pane import Picker
@@ -74,7 +75,7 @@ class RunScreen(DoctorScreen):
         self._later: Timer | None = None
         self._shown: Run | None = None
         self._anew = ""
-        self._said: tuple[object, ...] = (None, None, None)
+        self._said: tuple[object, ...] = (None, None, None, None)
 
     def body(self) -> ComposeResult:
         """Yield the panes; without a run only the picker is shown."""
@@ -88,6 +89,7 @@ class RunScreen(DoctorScreen):
 
     def on_mount(self) -> None:
         """Show what is attached already."""
+        self._history = History(self.doctor.consultation.read, self.on_run_changed)
         self.set_interval(AGE_EVERY, self._tell_state)
         self._draw()
 
@@ -112,12 +114,13 @@ class RunScreen(DoctorScreen):
             self.query_one(name).display = attached
         self._show_picker(not attached)
         if not attached:
-            self._shown, self._anew, self._said = None, "", (None, None, None)
+            self._shown, self._anew, self._said = None, "", (None,) * 4
             return
         self.redraws += 1
         run = self._run()
         if began_anew(self._shown, run):
             self._anew = f"step {newest_step(self._shown) or 0:,}"
+            self._history.forget()
         self._tell_state()
         self._tell_verdict()
         self._fill(run)
@@ -163,11 +166,12 @@ class RunScreen(DoctorScreen):
     def _fill(self, run: Run | None) -> None:
         """Draw the charts and write the pages again when what they say changed."""
         session = self.session
-        said = (session.run_answer, session.run_error, run)
+        history = self._history.traces(session.run_path, run)
+        said = (session.run_answer, session.run_error, run, history or None)
         if all(one is other for one, other in zip(said, self._said, strict=True)):
             return
         self._said, self._shown = said, run
-        charts = charts_of(run, session.run_answer) if run is not None else []
+        charts = charts_of(run, session.run_answer, history) if run is not None else []
         self.query_one(Charts).show(charts)
         blocks, items = why(session.run_answer, session.run_error)
         self.query_one("#why", Page).show(blocks, items, keep=True)

@@ -74,12 +74,11 @@ def began_anew(before: Run | None, after: Run | None) -> bool:
 
 def _read(run: Run) -> str:
     step = newest_step(run)
-    points = max((len(one) for one in run), default=0)
     parts = [
         shown_line(str(run.config.get("method", "method unknown")), 40),
         run.format or "values",
         f"step {step:,}" if step is not None else "no step",
-        f"{len(run.series)} metrics, {points:,} points",
+        f"{len(run.series)} {'metric' if len(run.series) == 1 else 'metrics'}",
     ]
     unread = sum(one.metric is None for one in run.names)
     if unread:
