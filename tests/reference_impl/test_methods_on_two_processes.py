@@ -19,11 +19,18 @@ from reference_impl.methods.byol import byol_loss
 from reference_impl.methods.lejepa import Convention, lejepa_loss, random_directions
 from reference_impl.methods.simsiam import simsiam_loss
 from reference_impl.methods.vicreg import vicreg_loss
+from reference_impl.methods.w_mse import w_mse_loss
 
 
 def of_four(loss: Callable[..., Any]) -> Callable[..., Any]:
     """Return a loss of two predictions and two targets as one of four views."""
     return lambda *views: loss(views[:2], views[2:])
+
+
+def whitened_halves(first: Any, second: Any) -> Any:
+    """Return W-MSE with slices that lie within one process's share of 16 images."""
+    order = torch.arange(first.shape[0])[None]
+    return w_mse_loss((first, second), order, slice_size=8)
 
 
 def lejepa_of(convention: Convention) -> Callable[..., Any]:
@@ -47,6 +54,7 @@ CASES: Mapping[str, tuple[Callable[..., Any], int, int, int]] = {
     "lejepa": (lejepa_of("official"), 8, 6, 3),
     "lejepa, views as one sample": (lejepa_of("stable_pretraining"), 8, 6, 3),
     "simsiam": (of_four(partial(simsiam_loss, stop_gradient=False)), 8, 6, 4),
+    "w_mse": (whitened_halves, 16, 3, 2),
     "vicreg": (vicreg_loss, 8, 12, 2),
     "vicreg, more samples than dimensions": (vicreg_loss, 24, 6, 2),
     "vicreg, paper": (partial(vicreg_loss, convention="paper"), 10, 10, 2),
