@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assistant.fingerprints import fingerprints
 from assistant.knowledge import Knowledge, Notify, silent
+from assistant.shelf import YOURS, ShelfItem, shelf
 from kb.closed_forms import forms
 from kb.errors import UsageError, nearest
 from kb.topics import topics
+from kb.types import STATUSES
 from kb.vocabulary import vocabulary
 
 
@@ -25,40 +28,51 @@ class Row:
 
 
 def entry_rows(
-    *, family: str | None, mine: bool, all_topics: bool, notify: Notify = silent
+    *,
+    family: str | None,
+    mine: bool,
+    all_topics: bool,
+    status: str | None = None,
+    method: str | None = None,
+    notify: Notify = silent,
 ) -> list[Row]:
-    """Return entries and documents of both stores, sorted by id within each.
+    """Return entries and documents: ours, then the user's, then topics that are not written.
 
-    Raises UsageError for a family that does not exist.
+    Raises UsageError for a family, status or method that does not exist.
     """
-    families = {topic.family for topic in topics().values()}
-    if family is not None and family not in families and not mine:
+    known = {topic.family for topic in topics().values()}
+    if not mine:
+        _check("family", family, known)
+    _check("status", status, {*STATUSES, YOURS})
+    items = shelf(Knowledge.open(notify))
+    _check("method", method, {name for item in items for name in item.methods})
+    kept = [
+        item
+        for item in items
+        if family in (None, item.family)
+        and status in (None, item.standing)
+        and (method is None or method in item.methods)
+        and (item.owner == "user" or not mine)
+        and (item.kind != "topic" or (all_topics and not mine))
+        and not (item.kind == "document" and item.n_entries)
+    ]
+    kept.sort(key=lambda item: (item.kind == "topic", item.owner == "user"))
+    return [Row(item.id, _kind(item), item.title) for item in kept]
+
+
+def _check(what: str, asked: str | None, known: set[str]) -> None:
+    if asked is not None and asked not in known:
         raise UsageError(
-            f'there is no family "{family}"{nearest(family, families)}',
-            hint=f"families: {', '.join(sorted(families))}",
+            f'there is no {what} "{asked}"{nearest(asked, known)}',
+            hint=f"{_PLURALS[what]}: {', '.join(sorted(known))}",
         )
-    knowledge = Knowledge.open(notify)
-    rows: list[Row] = []
-    written: set[str] = set()
-    for store in knowledge.stores:
-        bundled = store is knowledge.bundled
-        if mine and bundled:
-            continue
-        for entry in store.entries():
-            written.add(entry.id)
-            if family in (None, entry.family):
-                rows.append(Row(entry.id, entry.status if bundled else "yours", entry.title))
-        for document in store.documents():
-            if document.n_entries == 0 and family is None:
-                kind = "method" if bundled else f"yours, {document.dialect}"
-                rows.append(Row(document.id, kind, document.title))
-    if all_topics and not mine:
-        rows += [
-            Row(topic.id, "not written", topic.title)
-            for topic in topics().values()
-            if topic.id not in written and family in (None, topic.family)
-        ]
-    return rows
+
+
+_PLURALS = {"family": "families", "status": "statuses", "method": "methods"}
+
+
+def _kind(item: ShelfItem) -> str:
+    return f"yours, {item.dialect}" if item.standing == YOURS and item.dialect else item.standing
 
 
 def metric_rows() -> list[Row]:
@@ -67,6 +81,14 @@ def metric_rows() -> list[Row]:
     return [Row(one.name, one.unit, one.meaning) for one in known]
 
 
-def form_rows() -> list[Row]:
-    """Return every closed form with its formula."""
-    return [Row(f"{one.quantity}({one.name})", "formula", one.formula) for one in forms()]
+def form_rows(method: str | None = None) -> list[Row]:
+    """Return every closed form with its formula; those of a method with their usual values.
+
+    Raises UsageError for a method that has none.
+    """
+    if method is None:
+        return [Row(f"{one.quantity}({one.name})", "formula", one.formula) for one in forms()]
+    return [
+        Row(f"{line.quantity}({line.loss})", "formula", f"{line.formula}; {line.said}")
+        for line in fingerprints(method)
+    ]

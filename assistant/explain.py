@@ -52,7 +52,9 @@ def page_of(name: str, *, notify: Notify = silent) -> Page:
     """Return the page for `name`; raise UsageError with the nearest id when there is none."""
     knowledge = Knowledge.open(notify)
     wanted = name.strip()
-    pages = [page for store in knowledge.stores if (page := _page(store, wanted))]
+    pages = _exact(knowledge, wanted) or [
+        page for store in knowledge.stores if (page := _page(store, wanted))
+    ]
     if pages:
         first, *rest = pages
         fixes = [f"{first.id}#{fix.id}" for fix in first.entry.fixes] if first.entry else []
@@ -63,6 +65,18 @@ def page_of(name: str, *, notify: Notify = silent) -> Page:
             marks=tuple(marks[fix] for fix in fixes if fix in marks),
         )
     raise _unknown(knowledge, wanted)
+
+
+def _exact(knowledge: Knowledge, name: str) -> list[Page]:
+    """Return the document of this very id: the path of a note may hold the name of a method."""
+    if not name.startswith("user:") or knowledge.user is None:
+        return []
+    document = knowledge.user.document(name)
+    return [_whole(document)] if document is not None else []
+
+
+def _whole(document: Document) -> Page:
+    return Page(document.id, document.title, document.owner, document.path, _body(document, None))
 
 
 def _unknown(knowledge: Knowledge, wanted: str) -> UsageError:
@@ -99,9 +113,7 @@ def _page(store: Store, name: str) -> Page | None:
             return Page(entry.id, entry.title, entry.owner, entry.source, body, entry)
     method = next(iter(methods_in(name)), name.lower())
     document = store.document(f"methods/{method}") or store.document(name)
-    if document is None:
-        return None
-    return Page(document.id, document.title, document.owner, document.path, _body(document, None))
+    return None if document is None else _whole(document)
 
 
 def _fix(entry: Entry, name: str) -> str:

@@ -126,6 +126,18 @@ class StoreReader:
                 entry = load_entry(payload)
             yield entry
 
+    def entries_with_documents(self) -> Iterator[tuple[str, Entry]]:
+        """Yield (document id, entry) of all entries in the order they were stored."""
+        ids = dict(self._connection.rows(
+            "SELECT entries.number, documents.id FROM entries "
+            "JOIN documents ON documents.number = document"
+        ))  # fmt: skip
+        for number, payload in self._stream("entries"):
+            if number in ids:  # else it was added since
+                with self._decoding():
+                    entry = load_entry(payload)
+                yield ids[number], entry
+
     def document_of(self, entry_id: str) -> str | None:
         """Return the id of the document that holds an entry, or None."""
         rows = self._connection.rows(

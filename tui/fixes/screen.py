@@ -55,7 +55,7 @@ class FixesScreen(JobScreen):
         """Yield the line above, the filter and the panes."""
         yield Static(id="about")
         yield FilterBox("filter: words of title, cause, setting, cost or mark")
-        with Container(id="panes"):
+        with Container(id="fix-panes"):
             yield WorklistView()
             yield Page(id="fix")
             yield Page(id="evidence")
@@ -112,7 +112,7 @@ class FixesScreen(JobScreen):
             state.show(failed(self._error))
         elif not items:
             state.show(empty(self.session, self._found, self._asked))
-        self.query_one(WorklistView).show(items, stay=self._stay)
+        self.query_one(WorklistView).show_items(items, stay=self._stay)
         self._stay = False
         self._show_fix()
         self.refresh_bindings()

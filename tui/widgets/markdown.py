@@ -84,6 +84,7 @@ class _Reader:
         self._code: list[str] | None = None
         self._fence = ""
         self._space = False
+        self._headed = False
 
     def read(self, line: str) -> None:
         fence = _FENCE.match(line)
@@ -103,7 +104,7 @@ class _Reader:
             self._heading(len(found[1]), found[2])
         elif not line.strip():
             self.flush()
-            self._space = True
+            self._space = not self._headed
         else:
             self._end_table()
             if _ITEM.match(line):
@@ -122,7 +123,7 @@ class _Reader:
         style = "bold" if level == 1 else "$text-primary bold" if level == 2 else "underline"
         self._space = True
         self._add(Block(Content.styled(plain(text), style)))
-        self._space = False
+        self._headed = level > 1
 
     def _end_paragraph(self) -> None:
         if not self._paragraph:
@@ -143,8 +144,9 @@ class _Reader:
         words = " ".join([found["text"], *(one.strip() for one in rest)])
         if depth == 0:
             self._item = self._item_of(found["mark"], words)
-        mark = found["mark"] if found["mark"][0].isdigit() else "●"
-        head = Content(" " * depth) + Content.styled(f"{mark} ", "$text-accent bold")
+        number = found["mark"][0].isdigit()
+        mark = f"{found['mark'] if number else '●'} "
+        head = Content(" " * depth) + Content.styled(mark, "$text-accent bold" if number else "dim")
         self._add(Block(inline(words), head, head.cell_length, self._item))
 
     def _item_of(self, mark: str, words: str) -> int | None:
@@ -166,7 +168,7 @@ class _Reader:
 
     def _add(self, block: Block) -> None:
         self.blocks.append(replace(block, space=self._space and bool(self.blocks)))
-        self._space = False
+        self._space = self._headed = False
 
 
 def _code(lines: list[str]) -> Block:
