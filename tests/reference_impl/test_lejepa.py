@@ -80,12 +80,12 @@ def test_directions_are_unit_and_given_by_their_seed() -> None:
 
 def test_conventions_differ_in_centre_sample_and_weights() -> None:
     views, directions = torch.stack(clouds(24, 6, views=4)), slices(6)
-    centres = {
+    centres: dict[Convention, Any] = {
         "official": views.mean(0),
         "lightly": views[:2].mean(0),
         "stable_pretraining": views[:2].mean(0),
     }
-    for convention in CONVENTIONS:
+    for convention in centres:
         prediction, spread = lejepa_terms(views, directions, convention=convention)
         torch.testing.assert_close(
             prediction, (centres[convention] - views).square().mean(), msg=convention
@@ -96,6 +96,14 @@ def test_conventions_differ_in_centre_sample_and_weights() -> None:
         share = 1.0 if pooled else 0.9
         loss = lejepa_loss(views, directions, weight=0.1, convention=convention)
         torch.testing.assert_close(loss, share * prediction + 0.1 * spread)
+
+
+def test_the_papers_text_compares_every_view_with_every_global_view() -> None:
+    views, directions = torch.stack(clouds(24, 6, views=4)), slices(6)
+    prediction, spread = lejepa_terms(views, directions, convention="paper_text")
+    pairs = [(views[g] - view).square().sum(-1).mean() for g in (0, 1) for view in views]
+    torch.testing.assert_close(prediction, torch.stack(pairs).mean())
+    torch.testing.assert_close(spread, sigreg(views, directions))
 
 
 def test_two_views_lie_a_quarter_of_their_squared_distance_from_the_centre() -> None:
