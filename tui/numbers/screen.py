@@ -125,7 +125,7 @@ class NumbersScreen(DoctorModal[None]):
             self._doctor.consultation.read("numbers", job, self._was_read)
 
     def _was_read(self, outcome: Pasted | Exception) -> None:
-        if not self.is_mounted or isinstance(outcome, Exception):
+        if not self.query(Page) or isinstance(outcome, Exception):
             return
         self._pasted = outcome
         self.query_one(Page).show(read_page(outcome), keep=True)
@@ -142,7 +142,7 @@ class NumbersScreen(DoctorModal[None]):
         self._doctor.consultation.judge("numbers", job, self._was_judged)
 
     def _was_judged(self, outcome: Answer | Exception) -> None:
-        if self.is_mounted:
+        if self.query(Page):
             self._tell(verdict_lines(outcome))
 
     def _can_be_judged(self) -> bool:

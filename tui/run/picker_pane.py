@@ -80,6 +80,11 @@ class Picker(Vertical):
         self._say(Content(f"looking for runs below {shown_line(str(self._folder), 200)} ..."))
         self._run("picker", partial(look_below, self._folder), self._looked_below)
 
+    @property
+    def _is_gone(self) -> bool:
+        """Tell whether the picker was left while a thread looked: its parts go first."""
+        return not (self.is_mounted and self.query(Input))
+
     def _run(
         self, slot: str, job: Callable[[], Looked], then: Callable[[Looked | Exception], None]
     ) -> None:
@@ -87,7 +92,7 @@ class Picker(Vertical):
         app.consultation.read(slot, job, then)
 
     def _looked_below(self, outcome: Looked | Exception) -> None:
-        if not self.is_mounted:
+        if self._is_gone:
             return
         if isinstance(outcome, Exception):
             outcome = Looked(self._folder, (), str(outcome))
@@ -134,7 +139,7 @@ class Picker(Vertical):
         self._run("picker", partial(look_below, path), partial(self._typed_looked, path))
 
     def _typed_looked(self, path: Path, outcome: Looked | Exception) -> None:
-        if not self.is_mounted or path != self._insisted:
+        if self._is_gone or path != self._insisted:
             return
         reason = str(outcome) if isinstance(outcome, Exception) else outcome.reason
         if not reason:

@@ -16,7 +16,7 @@ from assistant.run_input import as_run
 from kb.errors import SslDoctorError
 from tui.copying import fit_to_copy
 from tui.numbers.text import typed
-from tui.plain import shown, shown_line
+from tui.plain import shown
 from tui.run.charts import Charts, charts_of
 from tui.run.history import History
 from tui.run.pages import banner, checks, why
@@ -144,11 +144,14 @@ class RunScreen(DoctorScreen):
 
     def _tell_verdict(self) -> None:
         session, parts = self.session, []
-        if session.run_error is not None and session.run_answer is None:
+        waiting = session.life is not None and session.life.state == "waiting"
+        if session.run_error is not None and session.run_answer is None and not waiting:
             said = shown(str(session.run_error), 400)
             parts.append(Content.assemble(("✗ not read ", "$text-error bold"), said))
         else:
             parts.append(banner(session.run_answer, self._waiting()))
+        if waiting and session.run_error is not None:
+            parts.append(Content.styled(shown(str(session.run_error), 400), "$text-muted"))
         if self._anew:
             text = f"○ the log was cut short or written anew (it had reached {self._anew})"
             parts.append(Content.styled(text, "$text-warning"))
@@ -159,8 +162,7 @@ class RunScreen(DoctorScreen):
         if session.run is not None or session.numbers is not None:
             return "judging ..."
         if session.life is not None and session.life.state == "waiting":
-            where = shown_line(str(session.run_path), 200)
-            return f"Nothing to read at {where} yet. It is looked at until a run begins there."
+            return "Nothing to read there yet; it is looked at until a run begins."
         return "reading ..."
 
     def _fill(self, run: Run | None) -> None:
