@@ -32,7 +32,7 @@ from reference_impl.methods.dino import (
     moved_center,
     teacher_distribution,
 )
-from reference_impl.prototypes import usage
+from reference_impl.prototypes import UnitRows, usage
 
 TINY = DINOConfig(
     prototypes=32, hidden_width=16, bottleneck=8, small_crops=1, temperature_warmup=0.5,
@@ -324,6 +324,14 @@ def test_patch_loss_and_koleo_join_in_with_a_transformer() -> None:
     for name, parameter in method.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad is not None, name
+
+
+def test_prototypes_can_be_copied_after_a_backward_pass() -> None:
+    """Weight normalisation by hooks cannot: distill/weight-norm-deepcopy."""
+    layer = UnitRows(4, 3, learnt_length=True)
+    rows = torch.randn(2, 4)
+    layer(rows).sum().backward()
+    assert torch.equal(copy.deepcopy(layer)(rows), layer(rows))
 
 
 def test_the_patch_loss_needs_patches() -> None:
