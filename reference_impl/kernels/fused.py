@@ -26,7 +26,7 @@ def usable(rows: Float[Tensor, "rows dim"]) -> bool:
 
 def partitions(
     problem: Problem,
-) -> tuple[Float[Tensor, " rows"], Float[Tensor, " columns"] | None]:
+) -> tuple[Float[Tensor, " rows"], Float[Tensor, " columns"] | None, None]:
     """Do `tiles.partitions` in one kernel per direction."""
     from reference_impl.kernels import partition
 
@@ -38,11 +38,12 @@ def gradients(
     of_rows: tuple[Float[Tensor, " rows"], Float[Tensor, " rows"]],
     of_columns: tuple[Float[Tensor, " columns"], Float[Tensor, " columns"]] | None,
     to_columns: bool,
+    kept: None = None,
 ) -> tuple[Float[Tensor, "rows dim"], Float[Tensor, "columns dim"] | None]:
     """Do `tiles.gradients` in one kernel per side."""
     from reference_impl.kernels import partition
 
-    return partition.gradients(problem, of_rows, of_columns, to_columns)
+    return partition.gradients(problem, of_rows, of_columns, to_columns, kept)
 
 
 @cache

@@ -131,13 +131,13 @@ def _gradient_kernel(
 
 def partitions(
     problem: Problem,
-) -> tuple[Float[Tensor, " rows"], Float[Tensor, " columns"] | None]:
-    """Return log sum exp of each row and, in the mode "both", of each column."""
+) -> tuple[Float[Tensor, " rows"], Float[Tensor, " columns"] | None, None]:
+    """Return log sum exp of each row and, in the mode "both", of each column; no tiles."""
     rows, columns = problem.rows.contiguous(), problem.columns.contiguous()
     of_rows = _levels(rows, columns, problem.scale, problem.skip)
     if problem.mode != "both":
-        return of_rows, None
-    return of_rows, _levels(columns, rows, problem.scale, _mirrored(problem.skip))
+        return of_rows, None, None
+    return of_rows, _levels(columns, rows, problem.scale, _mirrored(problem.skip)), None
 
 
 def gradients(
@@ -145,8 +145,10 @@ def gradients(
     of_rows: tuple[Float[Tensor, " rows"], Float[Tensor, " rows"]],
     of_columns: tuple[Float[Tensor, " columns"], Float[Tensor, " columns"]] | None,
     to_columns: bool,
+    kept: None = None,
 ) -> tuple[Float[Tensor, "rows dim"], Float[Tensor, "columns dim"] | None]:
     """Return the gradients of rows and columns, not yet multiplied by the scale."""
+    del kept
     rows, columns = problem.rows.contiguous(), problem.columns.contiguous()
     if problem.mode == "symmetric":
         of_columns = of_rows

@@ -3,8 +3,9 @@
 Every softmax contrastive loss is a positive similarity, which costs one product per row, minus
 the log partition log sum_j exp(scale q_i . k_j), which costs the matrix. Here the matrix exists
 one tile at a time, in the forward pass and again in the backward pass, so that memory grows with
-N and not with N^2. A symmetric matrix is visited in its upper half only: the whole then takes a
-third fewer multiplications than the plain way, although every tile is computed twice.
+N and not with N^2; only small matrices are kept (`tiles.KEPT_ENTRIES`). A symmetric one is
+visited in its upper half only: the whole then takes a third fewer multiplications than the plain
+way, although every tile is computed twice.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ class _LogPartitions(torch.autograd.Function):
         side: int | None,
     ) -> tuple[Tensor, Tensor]:
         ctx.engine = fused if fused.usable(rows) else tiles
-        of_rows, of_columns = ctx.engine.partitions(Problem(rows, columns, scale, skip, mode, side))
+        problem = Problem(rows, columns, scale, skip, mode, side)
+        of_rows, of_columns, ctx.kept = ctx.engine.partitions(problem)
         ctx.settings = (skip, mode, side)
         ctx.save_for_backward(rows, columns, scale, of_rows, of_columns)
         if of_columns is None:
@@ -125,6 +127,7 @@ class _LogPartitions(torch.autograd.Function):
             (of_rows, to_rows),
             None if of_columns is None else (of_columns, to_columns),
             to_columns=mode != "symmetric" and ctx.needs_input_grad[1],
+            kept=ctx.kept,
         )
         # Each s_ij = scale q_i . k_j met its weight once in back_rows, in a symmetric matrix twice.
         share = 0.5 if mode == "symmetric" else 1.0

@@ -40,7 +40,7 @@ def outcome(
     engine: object, problem: Problem, backs: tuple[torch.Tensor, torch.Tensor]
 ) -> list[torch.Tensor]:
     """Return the levels and gradients of one engine that exist."""
-    of_rows, of_columns = engine.partitions(problem)  # type: ignore[attr-defined]
+    of_rows, of_columns, _ = engine.partitions(problem)  # type: ignore[attr-defined]
     gradients = engine.gradients(  # type: ignore[attr-defined]
         problem,
         (of_rows, backs[0]),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
+from reference_impl.losses import tiles
 from reference_impl.losses.partition import log_partition, log_partition_among, log_partitions
 
 sizes = st.integers(1, 13)
@@ -67,6 +68,22 @@ def test_a_symmetric_matrix(half: int, side: int, factor: float, decoupled: bool
     agree(found, dense(rows, rows, scale, skip), [rows, scale])
 
 
+@pytest.fixture(params=["tiles kept", "tiles made again"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a test with matrices that are kept for the backward pass, and with none kept."""
+    if request.param == "tiles made again":
+        monkeypatch.setattr(tiles, "KEPT_ENTRIES", 0)
+
+
+@pytest.mark.usefixtures("either_way")
+def test_a_kept_graph_can_be_walked_twice() -> None:
+    rows, other = cloud(6), cloud(5, seed=1)
+    outcome = log_partition_among(rows, 2.0, side=2).sum() + log_partition(rows, other, 2.0).sum()
+    first = torch.autograd.grad(outcome, rows, retain_graph=True)[0]
+    assert torch.equal(torch.autograd.grad(outcome, rows)[0], first)
+
+
+@pytest.mark.usefixtures("either_way")
 def test_gradients_by_finite_differences() -> None:
     queries, keys = cloud(4), cloud(5, seed=1)
     scale = torch.tensor(1.7, dtype=torch.float64, requires_grad=True)
