@@ -95,5 +95,8 @@ def _blurred(images: Tensor, draws: Tensor, policy: Policy) -> Tensor:
     place = torch.arange(side, device=images.device)
     distance = (place[:, None] - place[None, :]).square()
     weights = torch.exp(-distance / (2 * sigma.square())[:, None, None])
-    weights = (weights / weights.sum(dim=2, keepdim=True))[:, None]
-    return weights @ images @ weights.transpose(2, 3)
+    weights = (weights / weights.sum(dim=2, keepdim=True)).transpose(1, 2)
+    count, channels = images.shape[:2]
+    rows = (images.flatten(1, 2) @ weights).view(images.shape).transpose(2, 3)
+    columns = rows.reshape(count, channels * side, side) @ weights
+    return columns.view(images.shape).transpose(2, 3)

@@ -1,4 +1,8 @@
-"""A linear probe: logistic regression on standardised features, fitted by L-BFGS."""
+"""A linear probe in closed form: ridge regression on the classes, its penalty by leave-one-out.
+
+It needs no learning rate and no seed, and takes milliseconds where gradient descent takes
+minutes; logistic regression reaches about the same accuracy.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,8 @@ from torch.nn import functional
 
 from reference_impl.shapes import Float, Int, Tensor
 
-PENALTIES = (1e-4, 1e-3, 1e-2)
-"""L2 penalties tried; a tenth of the training images chooses among them."""
-
-_ITERATIONS = 60
+PENALTIES = tuple(10.0**power for power in range(-6, 2))
+"""Penalties tried, as shares of the features' mean eigenvalue."""
 
 
 def linear_accuracy(
@@ -21,47 +23,31 @@ def linear_accuracy(
 ) -> float:
     """Return the share of test images that a linear classifier gets right, 0 to 1.
 
-    Deterministic: the classifier starts at zero and sees all images at once.
+    Features are standardised; the targets are 1 for the class and 0 elsewhere, less their mean.
+    The penalty with the best accuracy on left-out training images is taken; each image's
+    prediction without itself follows from the fit to all, so nothing is fitted twice.
     """
+    train, test = train.double(), test.double()
     mean, std = train.mean(dim=0), train.std(dim=0)
     scale = torch.where(std > 0, std, torch.ones_like(std))
     train, test = (train - mean) / scale, (test - mean) / scale
     classes = int(torch.maximum(train_labels.max(), test_labels.max())) + 1
-    kept = max(len(train) // 10, 1)
-    scores = [
-        _accuracy(
-            _fit(train[kept:], train_labels[kept:], classes, penalty),
-            train[:kept],
-            train_labels[:kept],
-        )
-        for penalty in PENALTIES
-    ]
-    best = PENALTIES[scores.index(max(scores))]
-    return _accuracy(_fit(train, train_labels, classes, best), test, test_labels)
+    targets = functional.one_hot(train_labels, classes).double()
+    prior = targets.mean(dim=0)
+    values, vectors = torch.linalg.eigh(train.T @ train)
+    rotated = train @ vectors  # (n, width)
+    answers = rotated.T @ (targets - prior)  # (width, classes)
+    best, weights = -1.0, answers
+    for share in PENALTIES:
+        shrink = 1 / (values.clamp_min(0) + share * values.mean().clamp_min(1e-12))
+        fitted = rotated @ (shrink[:, None] * answers) + prior
+        leverage = (rotated.square() @ shrink + 1 / len(train)).clamp_max(1 - 1e-9)
+        left_out = targets - (targets - fitted) / (1 - leverage)[:, None]
+        score = _share_right(left_out, train_labels)
+        if score > best:
+            best, weights = score, shrink[:, None] * answers
+    return _share_right(test @ vectors @ weights + prior, test_labels)
 
 
-def _fit(inputs: Tensor, labels: Tensor, classes: int, penalty: float) -> Tensor:
-    """Return weights (classes, width + 1), the bias last, which the penalty leaves alone."""
-    weights = inputs.new_zeros(classes, inputs.shape[1] + 1, requires_grad=True)
-    solver = torch.optim.LBFGS(
-        [weights], max_iter=_ITERATIONS, history_size=10, line_search_fn="strong_wolfe"
-    )
-
-    def loss() -> Tensor:
-        solver.zero_grad()
-        value = functional.cross_entropy(_scores(weights, inputs), labels)
-        value = value + penalty * weights[:, :-1].square().sum()
-        value.backward()
-        return value
-
-    with torch.enable_grad():
-        solver.step(loss)
-    return weights.detach()
-
-
-def _scores(weights: Tensor, inputs: Tensor) -> Tensor:
-    return functional.linear(inputs, weights[:, :-1], weights[:, -1])
-
-
-def _accuracy(weights: Tensor, inputs: Tensor, labels: Tensor) -> float:
-    return float((_scores(weights, inputs).argmax(dim=1) == labels).float().mean())
+def _share_right(scores: Tensor, labels: Tensor) -> float:
+    return float((scores.argmax(dim=1) == labels).double().mean())
