@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import click
@@ -20,6 +20,7 @@ from kb.plain_text import strip_controls
 
 GROUP = "ssl_doctor.commands"
 DEFAULT = "ask"
+INTERFACE = "tui"
 _OWN_OPTIONS = ("-h", "--help", "--version")
 
 
@@ -54,7 +55,7 @@ class CommandGroup(click.Group):
     epilog="Complete commands in your shell: see docs/cli.md.",
     invoke_without_command=True,
 )
-@click.version_option(version("ssl-doctor"), prog_name="ssl-doctor")
+@click.version_option(package_name="ssl-doctor", prog_name="ssl-doctor")
 @click.pass_context
 def group(ctx: click.Context) -> None:
     """Tell why a self-supervised training run went wrong, and what to try first.
@@ -69,9 +70,19 @@ def group(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+def _plain_command() -> list[str]:
+    """Return what `ssl-doctor` alone runs: the terminal interface on a terminal, else help."""
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return (
+        [INTERFACE]
+        if on_terminal and INTERFACE in group.list_commands(click.Context(group))
+        else []
+    )
+
+
 def main() -> None:
     """Run the command line and exit with a code of docs/cli.md."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:] or _plain_command()))
 
 
 def run(arguments: list[str]) -> int:

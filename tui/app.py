@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -25,7 +26,6 @@ from tui.session import Session
 from tui.themes import ORDER, OURS, after, muted
 
 if TYPE_CHECKING:
-    from textual.command import Provider
     from textual.message import Message
 
     from kb.types import Scalar
@@ -45,13 +45,6 @@ def load(place: str) -> Screen[Any]:
     return screen
 
 
-def palette() -> type[Provider]:
-    """Return the source of the palette, imported when it is first opened."""
-    from tui.palette import DoctorCommands
-
-    return DoctorCommands
-
-
 class DoctorApp(App[None]):
     """The terminal interface of ssl-doctor. See tui/__init__.py for the map."""
 
@@ -66,7 +59,6 @@ class DoctorApp(App[None]):
         "methods": partial(load, "tui.browse.methods:MethodsScreen"),
         "compare": partial(load, "tui.compare.screen:CompareScreen"),
     }
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {palette}
     BINDINGS: ClassVar[list[Any]] = list(bindings_of("app"))
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
@@ -104,6 +96,8 @@ class DoctorApp(App[None]):
             asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
 
     def _begin(self) -> None:
+        gc.freeze()
+        gc.enable()
         self.consultation.start()
         self.set_interval(LOOK_EVERY, self.consultation.look)
         for problem in self.preferences.problems:
@@ -245,6 +239,12 @@ class DoctorApp(App[None]):
             from tui.export_dialog import ExportDialog
 
             self.push_screen(ExportDialog(answer))
+
+    def action_command_palette(self) -> None:
+        """Open the palette."""
+        from tui.palette import DoctorPalette
+
+        self.push_screen(DoctorPalette(id="--command-palette"))
 
     def action_help(self) -> None:
         """Show what this screen is for, and its keys."""

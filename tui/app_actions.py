@@ -39,7 +39,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "app.numbers", ("p",), "paste_numbers", "Numbers", "run: Paste numbers",
-        "Type or paste numbers such as loss 4.143, batch 32; they rank like a run.", footer=41,
+        "Type or paste numbers such as loss 4.143, batch 32; they rank like a run.", footer=95,
     ),
     Action(
         "app.detach", ("d",), "detach_run", "Detach", "run: Detach the run",
@@ -72,7 +72,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "app.palette", ("colon", "ctrl+p"), "command_palette", "Commands", "help: Find a command",
-        "Find any command or page by its name.", footer=81,
+        "Find any command or page by its name.", footer=94,
     ),
     Action(
         "app.help", ("question_mark",), "help", "Help", "help: Show the keys",

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from tui.actions import ACTIONS
+from tui.help import shown_key
 from tui.screen import DoctorScreen
 from tui.themes import ORDER
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 
 MOST_PAGES = 20
 """Pages listed for one search. More is not read, and each is drawn."""
+
+
+class DoctorPalette(CommandPalette):
+    """Textual's palette over the commands below."""
+
+    CSS_PATH = "palette.tcss"
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__([DoctorCommands], placeholder="a command, or a page by its title", id=id)
 
 
 class DoctorCommands(Provider):
@@ -97,4 +107,4 @@ class DoctorCommands(Provider):
 
 
 def _help(action: Action) -> str:
-    return f"{action.help}  [{action.keys[0]}]" if action.keys else action.help
+    return f"{action.help} (key {shown_key(action.keys[0])})"

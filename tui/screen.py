@@ -86,6 +86,7 @@ class DoctorScreen(Screen[None]):
 class DoctorModal(ModalScreen[T]):
     """A box on top of a screen; escape closes it, and so does q where no text is typed."""
 
+    CSS_PATH = "modals.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss_none", "Close", show=False),
         Binding("q", "dismiss_none", "Close", show=False),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from kb.plain_text import plain
 from tui.ask.prose import code_of, prose
-from tui.ask.rows import explained, level_of, share_of, short_reason, underline
+from tui.ask.rows import explained, level_of, share_of, short_reason, underline, where_moved
 from tui.plain import shown, shown_line
 from tui.references import address_of, short_reference
-from tui.widgets.page import Block, Item, heading
+from tui.widgets.page import Block, Item, Section, heading
 
 if TYPE_CHECKING:
     from assistant.answer import Answer, Diagnosis, Evidence, RankedFix
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 
 COSTS = {"live": "while it runs", "resume": "stop, resume", "restart": "new run", "code": "code"}
 """What a fix costs, in words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the page. `aside` parts go to the third pane where there is one."""
-
-    blocks: Sequence[Block]
-    items: Sequence[Item] = ()
-    aside: bool = False
 
 
 def sections_of(diagnosis: Diagnosis, moved: Moved | None = None) -> list[Section]:
@@ -49,18 +40,6 @@ def sections_of(diagnosis: Diagnosis, moved: Moved | None = None) -> list[Sectio
         Section(_listed("False alarms", entry.false_alarms, numbers), aside=True),
         _references(entry.references),
     ]
-
-
-def joined(sections: Iterable[Section]) -> tuple[list[Block], list[Item]]:
-    """Return the sections as one page, items numbered through."""
-    blocks: list[Block] = []
-    items: list[Item] = []
-    for section in sections:
-        for block in section.blocks:
-            item = None if block.item is None else block.item + len(items)
-            blocks.append(replace(block, item=item))
-        items += section.items
-    return blocks, items
 
 
 def _fixes(diagnosis: Diagnosis, numbers: tuple[str, ...]) -> Section:
@@ -150,16 +129,6 @@ def _title(diagnosis: Diagnosis) -> list[Block]:
 def _moved(moved: Moved) -> Block:
     label = Content.styled(f"{where_moved(moved)} with the run", "$text-accent bold")
     return Block(Content("").join([label, ": ", short_reason(moved.why)]))
-
-
-def where_moved(moved: Moved) -> str:
-    """Return the move in words, with its arrow."""
-    if moved.before is None:
-        return f"↑ new at {moved.after}"
-    if moved.after is None:
-        return f"✗ gone, was {moved.before}"
-    sign = "↑" if moved.after < moved.before else "↓"
-    return f"{sign} {moved.before} to {moved.after}"
 
 
 def _move(moved: Moved) -> Block:

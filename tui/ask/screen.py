@@ -9,30 +9,18 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from tui.ask.document import passage_page
-from tui.ask.entry import Section, answer_section, joined, sections_of
+from tui.ask.pages import diagnosis_of, listed, rows_for, sections_for
 from tui.ask.query_box import QueryBox
 from tui.ask.results import ResultList
-from tui.ask.rows import Row, rows_of
-from tui.ask.states import (
-    error_blocks,
-    example_rows,
-    nothing_fits_blocks,
-    short_blocks,
-    topic_rows,
-    welcome_blocks,
-)
 from tui.ask.status import StatusLines
-from tui.references import has_browser, is_address
 from tui.screen import DoctorScreen
-from tui.widgets.page import Item, Page
+from tui.widgets.page import Item, Page, joined
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.events import DescendantFocus
     from textual.widgets import Input, OptionList
 
-    from assistant.answer import Answer, Diagnosis
 
 DEBOUNCE = 0.04
 """Seconds without a key after which the question is asked (issue 4)."""
@@ -85,7 +73,7 @@ class AskScreen(DoctorScreen):
             self._pause.stop()
         if event.value == self.session.query:
             return
-        self.set_class(bool(self._answer), "-stale")
+        self.set_class(listed(self.session) is not None, "-stale")
         self._pause = self.set_timer(DEBOUNCE, self._ask)
 
     def on_input_submitted(self) -> None:
@@ -121,70 +109,24 @@ class AskScreen(DoctorScreen):
 
     # What is shown
 
-    @property
-    def _answer(self) -> Answer | None:
-        """Return what is listed: the answer to the words, or to the run alone."""
-        session = self.session
-        return session.answer if session.query else session.run_answer
-
     def _show(self) -> None:
         self.query_one(StatusLines).refresh_lines()
-        self.query_one(ResultList).show(self._rows())
+        self.query_one(ResultList).show(rows_for(self.session))
         self._show_page()
         self.refresh_bindings()
 
-    def _rows(self) -> list[Row]:
-        session, answer = self.session, self._answer
-        if session.error is not None:
-            return []
-        if answer is None:
-            return [] if session.query else example_rows()
-        if not answer.fits and session.query:
-            return topic_rows(answer.nearest)
-        return rows_of(answer, session.moved)
-
     def _show_page(self) -> None:
         """Show what the highlighted row stands for."""
-        main, aside = self._sections()
+        results, typed = self.query_one(ResultList), self.query_one(QueryBox).value
+        main, aside = sections_for(self.session, results.key or "", typed)
         wide = self.has_class("-wide") and bool(aside)
         self.set_class(wide, "-three")
         entry, side = self.query_one("#entry", Page), self.query_one("#side", Page)
-        key = self.query_one(ResultList).key
+        key = results.key
         keep = key is not None and key == self._shown_key
         self._shown_key = key
         entry.show(*joined(main if wide else [*main, *aside]), keep=keep)
         side.show(*joined(aside if wide else []), keep=keep)
-
-    def _sections(self) -> tuple[list[Section], list[Section]]:
-        session, answer = self.session, self._answer
-        key = self.query_one(ResultList).key or ""
-        if session.error is not None:
-            return [Section(error_blocks(session.error))], []
-        if answer is None:
-            typed = self.query_one(QueryBox).value.strip()
-            return [Section(short_blocks() if typed else welcome_blocks())], []
-        if not answer.fits and session.query:
-            page = [Section(nothing_fits_blocks(answer))]
-            return page, []
-        if key.startswith("passage:"):
-            return [Section(*passage_page(answer.passages[int(key.partition(":")[2])]))], []
-        whole = answer_section(answer, session.moved)
-        diagnosis = self._diagnosis()
-        if diagnosis is None:
-            return [whole], []
-        moved = next((one for one in session.moved if one.entry_id == diagnosis.entry.id), None)
-        sections = sections_of(diagnosis, moved)
-        return (
-            [one for one in sections if not one.aside],
-            [whole, *(one for one in sections if one.aside)],
-        )
-
-    def _diagnosis(self) -> Diagnosis | None:
-        """Return the diagnosis that is highlighted."""
-        key, answer = self.query_one(ResultList).key, self._answer
-        if answer is None:
-            return None
-        return next((one for one in answer.diagnoses if one.entry.id == key), None)
 
     # Moving about
 
@@ -243,7 +185,7 @@ class AskScreen(DoctorScreen):
         if action == "next_item":
             return True if any(page.items for page in self.query(Page)) else None
         if action == "explain":
-            return True if self._diagnosis() is not None else None
+            return True if diagnosis_of(self.session, self._shown_key) is not None else None
         if action == "open_reference":
             return True if self._reference() is not None else None
         return True
@@ -275,6 +217,8 @@ class AskScreen(DoctorScreen):
 
     def action_open_reference(self) -> None:
         """Open the chosen reference, or the first; where there is no browser, copy its address."""
+        from tui.references import has_browser, is_address
+
         item = self._reference()
         if item is None:
             return
@@ -286,7 +230,7 @@ class AskScreen(DoctorScreen):
 
     def action_explain(self) -> None:
         """Open the whole page of the entry."""
-        diagnosis = self._diagnosis()
+        diagnosis = diagnosis_of(self.session, self._shown_key)
         if diagnosis is not None:
             self.doctor.open_entry(diagnosis.entry.id)
 

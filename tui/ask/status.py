@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widget import Widget
 
-from tui.ask.entry import where_moved
-from tui.ask.rows import short_reason
+from tui.ask.rows import short_reason, where_moved
 from tui.plain import shown_line
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ Lines are laid out once per width, so a long page costs nothing while it is scro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -47,6 +47,27 @@ class Block:
     verbatim: bool = False
     space: bool = False
     """Whether a blank line comes before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page. `aside` parts go to the third pane where there is one."""
+
+    blocks: Sequence[Block]
+    items: Sequence[Item] = ()
+    aside: bool = False
+
+
+def joined(sections: Iterable[Section]) -> tuple[list[Block], list[Item]]:
+    """Return the sections as one page, items numbered through."""
+    blocks: list[Block] = []
+    items: list[Item] = []
+    for section in sections:
+        for block in section.blocks:
+            item = None if block.item is None else block.item + len(items)
+            blocks.append(replace(block, item=item))
+        items += section.items
+    return blocks, items
 
 
 def heading(text: str) -> Block:
