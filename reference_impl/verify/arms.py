@@ -29,13 +29,12 @@ class ArmRun:
     seed: int
     device: str
 
+    @property
     def key(self) -> str:
-        """Return a name for the result that changes with the settings and with any code that
-        takes part; what the arm is called does not matter."""
+        """Return a name for the training; what the arm is called does not matter."""
         content = [self.method, self.settings, self.seed, self.device]
-        content.append(code_hash(files_of_training(self.method)))
         text = json.dumps(content, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:24]
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def cache_folder() -> Path:
@@ -67,17 +66,20 @@ def finals(
 ) -> dict[str, dict[str, float]]:
     """Return the final metrics of every run by its key, trained or from `folder`.
 
-    Runs with one key are trained once. Progress goes to `notify`, a line per training.
+    Runs with one key are trained once. What lies in `folder` counts while no code that takes
+    part has changed. Progress goes to `notify`, a line per training.
     """
-    wanted = {run.key(): run for run in runs}
-    found = {key: kept for key in wanted if (kept := _kept(folder, key)) is not None}
+    wanted = {run.key: run for run in runs}
+    code = {name: code_hash(files_of_training(name)) for name in {run.method for run in runs}}
+    files = {key: folder / f"{key}-{code[run.method]}.json" for key, run in wanted.items()}
+    found = {key: kept for key, path in files.items() if (kept := _kept(path)) is not None}
     missing = [(key, run) for key, run in wanted.items() if key not in found]
     if found and missing:
         notify(f"{len(found)} of {len(wanted)} trainings are in {folder}")
     started = time.monotonic()
     for done, (key, final) in enumerate(_trained(missing, jobs), 1):
         found[key] = final
-        _keep(folder, key, final)
+        _keep(files[key], final)
         per_run = (time.monotonic() - started) / done
         left = per_run * (len(missing) - done) / 60
         run = wanted[key]
@@ -108,17 +110,16 @@ def _trained(
             raise
 
 
-def _kept(folder: Path, key: str) -> dict[str, float] | None:
+def _kept(path: Path) -> dict[str, float] | None:
     try:
-        content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
         return {str(name): float(value) for name, value in content.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
-def _keep(folder: Path, key: str, final: Mapping[str, float]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{key}.json"
+def _keep(path: Path, final: Mapping[str, float]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(final), encoding="utf-8")
     partial.replace(path)

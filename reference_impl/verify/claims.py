@@ -71,7 +71,7 @@ def _evidence(
     made: Stamp,
 ) -> ClaimEvidence:
     first, second = (
-        tuple(measured(final[run.key()], claim.measure) for run in _runs(method, claim, arm, plan))
+        tuple(measured(final[run.key], claim.measure) for run in _runs(method, claim, arm, plan))
         for arm in claim.arms
     )
     verdict = judge(first, second, claim)
