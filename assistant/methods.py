@@ -9,7 +9,6 @@ from assistant.knowledge import Knowledge
 from assistant.sections import PageSection, sections
 from kb.method_names import known_methods
 
-
 INTRODUCTION = "Introduction"
 """The heading of what stands before the first of the second level."""
 

@@ -38,7 +38,9 @@ class FilterBox(Input):
         """The list is to have the focus."""
 
     def __init__(self, hint: str) -> None:
-        super().__init__(placeholder=hint, id="filter", max_length=MOST, compact=True)
+        super().__init__(
+            placeholder=hint, id="filter", max_length=MOST, compact=True, select_on_focus=False
+        )
         self.cursor_blink = False
 
     def open(self) -> None:
