@@ -129,7 +129,9 @@ class VICRegConfig:
     convention: Convention = "official"
 
 
-_IMAGENET = Recipe("lars", base_lr=0.2, batch_size=2048, epochs=1000, weight_decay=1e-6)
+_IMAGENET = Recipe(
+    "lars", base_lr=0.2, batch_size=2048, epochs=1000, weight_decay=1e-6, final_lr=0.00125
+)
 
 PRESETS = {
     "paper": Preset(
