@@ -47,12 +47,10 @@ def welcome_blocks() -> list[Block]:
                 "while you type, with the reason and what to try first."
             )
         ),
-        heading("Or let the run speak"),
+        heading("Or let the run speak: esc leaves the query box, then"),
         _key("a", "attach a run: a folder or log of Lightning, TensorBoard, W&B, MLflow, Trackio, "
                   "Hugging Face, fairseq, timm, JSON lines, CSV or console text"),
         _key("p", "paste numbers: loss 4.143, batch 32, z_std 1e-4"),
-        heading("Keys"),
-        _key("esc", "leaves the query box; then letters are keys"),
         _key("?", "all keys of the screen you are on"),
         Block(
             Content.styled(

@@ -1,0 +1,169 @@
+"""Claims: every state of the Ask screen looks as it was designed, at every size, each time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from ask_driving import NUMBERS, Engine, ask, opened
+from textual.pilot import Pilot
+from tui_golden import check, golden_form
+from tui_pilot import driven, until
+
+from kb.errors import InputUnreadable
+from tui.app import DoctorApp
+
+SIZES = ((80, 24), (100, 30), (120, 40))
+Drive = Callable[[Pilot[None], DoctorApp, Engine], Awaitable[None]]
+
+
+async def first(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await pilot.pause()
+
+
+async def answered(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await ask(pilot, app, "loss stuck at 4.14")
+
+
+async def stale(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await ask(pilot, app, "loss stuck at 4.14")
+    engine.gate.clear()
+    await pilot.press("x", "y")
+    await until(pilot, lambda: app.session.asking)
+    await pilot.pause(0.3)
+
+
+async def waiting(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    engine.gate.clear()
+    await pilot.press(*"loss")
+    await until(pilot, lambda: app.session.asking)
+    await pilot.pause(0.3)
+
+
+async def fix_chosen(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await ask(pilot, app, "loss stuck at 4.14")
+    await pilot.press("enter", "n", "n")
+
+
+async def reranked(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await ask(pilot, app, "loss stuck at 4.14")
+    app.use_numbers(NUMBERS)
+    await until(pilot, lambda: bool(app.session.moved) and app.session.run_answer is not None)
+
+
+async def run_alone(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    app.use_numbers(NUMBERS)
+    await until(pilot, lambda: app.session.run_answer is not None)
+
+
+async def nothing_fits(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await ask(pilot, app, "how do I cook rice")
+
+
+async def from_documents(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await ask(pilot, app, "vicreg formula")
+
+
+async def failed(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    engine.error = InputUnreadable("the store is damaged", where="store.sqlite", hint="remove it")
+    await ask(pilot, app, "loss stuck")
+
+
+async def too_short(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await pilot.press("l", "o")
+    await pilot.pause(0.1)
+
+
+async def helped(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await pilot.press("escape", "question_mark")
+
+
+async def saving(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await ask(pilot, app, "loss stuck at 4.14")
+    await pilot.press("escape", "e")
+
+
+async def jumping(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await ask(pilot, app, "loss stuck at 4.14")
+    await pilot.press("escape", "f")
+
+
+STATES: dict[str, Drive] = {
+    "first": first,
+    "answered": answered,
+    "stale": stale,
+    "waiting": waiting,
+    "fix-chosen": fix_chosen,
+    "reranked": reranked,
+    "run-alone": run_alone,
+    "nothing-fits": nothing_fits,
+    "documents": from_documents,
+    "failed": failed,
+    "too-short": too_short,
+    "help": helped,
+    "save": saving,
+    "jump": jumping,
+}
+
+
+async def _shown(name: str, size: tuple[int, int], engine: Engine, **options: Any) -> DoctorApp:
+    async with opened(size) as (app, pilot):
+        if "theme" in options:
+            app.theme = options["theme"]
+        await STATES[name](pilot, app, engine)
+        await pilot.pause()
+        options["look"](app)
+        engine.gate.set()
+    return app
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", STATES)
+@driven
+async def test_a_state_looks_as_designed(
+    name: str, size: tuple[int, int], engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tui.export_dialog.Path.cwd", lambda: type(tmp_path)("/notes"))
+    await _shown(name, size, engine, look=lambda app: check(app, f"ask-{name}-{size[0]}x{size[1]}"))
+
+
+@driven
+async def test_the_light_theme_looks_as_designed(engine: Engine) -> None:
+    look = lambda app: check(app, "ask-reranked-light")  # noqa: E731
+    await _shown("reranked", (80, 24), engine, look=look, theme="doctor-light")
+
+
+@driven
+async def test_the_colours_of_the_terminal_look_as_designed(engine: Engine) -> None:
+    look = lambda app: check(app, "ask-reranked-ansi")  # noqa: E731
+    await _shown("reranked", (80, 24), engine, look=look, theme="ansi-dark")
+
+
+@driven
+async def test_without_colour_everything_is_still_told_apart(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def look(app: DoctorApp) -> None:
+        check(app, "ask-reranked-no-color")
+        shown = golden_form(app)
+        assert "✗ run sick" in shown and "↑" in shown and "▌" in shown
+
+    await _shown("reranked", (80, 24), engine, look=look)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STATES)
+@driven
+async def test_a_state_looks_the_same_ten_times(
+    name: str, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    forms: list[str] = []
+    for _ in range(10):
+        await _shown(name, (80, 24), engine, look=lambda app: forms.append(golden_form(app)))
+        engine.error = None
+    assert len(set(forms)) == 1
