@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
+
 import numpy as np
 
 from reference_impl.verify.transcriptions.numbers import Array
@@ -33,12 +36,32 @@ def _forward_substitution(lower: Array, right: Array) -> Array:
     return solution
 
 
-def w_mse(views: tuple[Array, ...], slices: tuple[tuple[int, ...], ...], eps: float = 0.0) -> float:
-    """Return the mean over pairs of views of the distance of unit-length whitened rows.
+def whiten_symmetric(rows: Array, floor: float) -> Array:
+    """Return S^(-1/2) (row - mean), with the eigenvalues of the covariance S raised to `floor`.
+
+    The symmetric root, as stable-pretraining whitens; (batch, dim), covariance over N - 1.
+    """
+    centred = rows - rows.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / (len(rows) - 1))
+    root = np.zeros_like(vectors)
+    for value, vector in zip(values, vectors.T, strict=True):
+        root += np.outer(vector, vector) / np.sqrt(max(value, floor))
+    return np.asarray(centred @ root)
+
+
+def w_mse(
+    views: Sequence[Array],
+    slices: Sequence[Sequence[int]],
+    eps: float = 0.0,
+    *,
+    unit_length: bool = True,
+) -> float:
+    """Return the mean over pairs of views of the distance of their whitened rows.
 
     `views` are (batch, dim) each. Every view is whitened slice by slice, the slices being index
     sets that cover the batch (arXiv:2007.06346; methods/w_mse.py and methods/norm_mse.py of the
-    same code).
+    same code): the squared distance of unit vectors, or without `unit_length` the squared
+    difference averaged over batch and dimensions.
     """
     whitened = []
     for view in views:
@@ -46,5 +69,17 @@ def w_mse(views: tuple[Array, ...], slices: tuple[tuple[int, ...], ...], eps: fl
         for indices in slices:
             rows[list(indices)] = whiten(view[list(indices)], eps)
         whitened.append(rows)
-    pairs = [(i, j) for i in range(len(views)) for j in range(i + 1, len(views))]
-    return sum(byol_direction(whitened[i], whitened[j]) for i, j in pairs) / len(pairs)
+    pairs = list(combinations(whitened, 2))
+    if unit_length:
+        return sum(byol_direction(one, other) for one, other in pairs) / len(pairs)
+    return sum(float(((one - other) ** 2).mean()) for one, other in pairs) / len(pairs)
+
+
+def w_mse_symmetric(views: Sequence[Array], floor: float) -> float:
+    """Return the mean over pairs of views, batch and dimensions of the squared difference of unit
+    vectors, all views (batch, dim) whitened together by `whiten_symmetric`."""
+    rows = whiten_symmetric(np.concatenate(list(views)), floor)
+    whitened = np.split(rows, len(views))
+    pairs = list(combinations(whitened, 2))
+    dim = len(rows[0])
+    return sum(byol_direction(one, other) for one, other in pairs) / len(pairs) / dim
