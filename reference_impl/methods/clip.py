@@ -47,14 +47,15 @@ _PAPER = Recipe(
     weight_decay=0.2,
     betas=(0.9, 0.98),
 )
-"""Table 18 warms up for 2,000 of some 390,000 steps (400 million pairs, 32 epochs)."""
+"""Warm-up of 2,000 steps, of some 390,000 for 400 million pairs and 32 epochs."""
 
 PRESETS: Mapping[str, Preset] = {
     "paper": Preset(
         CLIPConfig(),
         _PAPER,
-        "ViT-B/32: arXiv:2103.00020 section 2.5 and Tables 18 to 20; its epsilon of Adam, 1e-6, "
-        "has no field here",
+        "ViT: arXiv:2103.00020 section 2.5 (batch, epochs, scale); rate, betas and decay as in "
+        "gh:mlfoundations/open_clip@89fb801f:src/open_clip_train/params.py#L9-L285, whose Adam has "
+        "an epsilon of 1e-6",
     ),
     "official": Preset(
         CLIPConfig(),

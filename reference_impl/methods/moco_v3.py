@@ -210,7 +210,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="predictor-helps",
         text="Without the predictor the features are a little worse, but nothing collapses.",
-        source="arXiv:2104.02057 section 4.2: 76.5 with and 75.5 without, ViT-B",
+        source="popular; gh:facebookresearch/moco-v3@c349e6e2:moco/builder.py#L108-L122 has one",
         arms=(Arm("predictor"), Arm("no predictor", {"predictor": False})),
         measure="knn_acc",
         expect="lower",
@@ -220,7 +220,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="no-predictor-does-not-collapse",
         text="Negatives prevent collapse with or without a predictor.",
-        source="arXiv:2104.02057 section 4.2",
+        source="popular: only methods without negatives need a predictor",
         arms=(Arm("predictor"), Arm("no predictor", {"predictor": False})),
         measure="z_std",
         expect="same",
@@ -228,9 +228,9 @@ CLAIMS: tuple[Claim, ...] = (
         entries=("collapse/complete", "distill/no-predictor"),
     ),
     Claim(
-        id="no-momentum-still-trains",
-        text="A momentum of 0 costs accuracy but does not make training fail, as it does in v1.",
-        source="arXiv:2104.02057 section 4.2",
+        id="momentum-helps",
+        text="Without momentum the features are worse.",
+        source="popular, after the ablation of v1 (arXiv:1911.05722 section 4.1)",
         arms=(
             Arm("m 0.99", {"momentum_cosine": False}),
             Arm("m 0", {"ema_momentum": 0.0, "momentum_cosine": False}),

@@ -49,7 +49,8 @@ PRESETS: Mapping[str, Preset] = {
             weight_decay=1e-4,
             betas=(0.9, 0.95),
         ),
-        "arXiv:2303.15343 sections 3.2 and 4",
+        "arXiv:2303.15343 sections 3.2 (scale, bias), 4.2 (batch, captions) and 4.7 (beta2); rate "
+        "and decay, which its text leaves open, are a choice",
     ),
     "official": Preset(
         SigLIPConfig(bias=-2.71),

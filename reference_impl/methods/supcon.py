@@ -41,16 +41,17 @@ class SupConConfig:
 
 PRESETS: Mapping[str, Preset] = {
     "paper": Preset(
-        SupConConfig(hidden_dim=2048),
+        SupConConfig(base_temperature=1.0, hidden_dim=2048),
         Recipe(
             optimizer="lars",
             base_lr=0.3,
             batch_size=6144,
-            epochs=700,
+            epochs=350,
             warmup_epochs=10.0,
             weight_decay=1e-6,
         ),
-        "arXiv:2004.11362 section 4",
+        "ResNet-50: arXiv:2004.11362 sections 3.1, 3.2 and 4.5; rate, warm-up and weight decay, "
+        "which its text leaves open, are SimCLR's",
     ),
     "official": Preset(
         SupConConfig(temperature=0.07, base_temperature=BASE_TEMPERATURE),
@@ -101,8 +102,8 @@ def supcon_loss(
         in_sum  L_i = log sum_A exp(s_ia) - log sum_P exp(s_ip)   solo-learn, losses/simclr.py
 
     averaged over the 2N anchors. `base_temperature` multiplies the loss by t over it: the
-    authors' code does so with 0.07 (losses.py#L103), the paper does not. Distinct labels give
-    NT-Xent. Embeddings are normalised here, in float32 at least; those of all processes count.
+    authors' code does so with 0.07 (losses.py#L103); the paper's equations do not, but its runs
+    multiplied by t, which is a base of 1 (section 4.5). Distinct labels give NT-Xent. Embeddings are normalised here, in float32 at least; those of all processes count.
     "out" needs no N x N matrix: the positives of an anchor are its class's sum less itself.
     Raises ValueError when shapes do not fit.
     """
