@@ -103,8 +103,10 @@ def supcon_loss(
 
     averaged over the 2N anchors. `base_temperature` multiplies the loss by t over it: the
     authors' code does so with 0.07 (losses.py#L103); the paper's equations do not, but its runs
-    multiplied by t, which is a base of 1 (section 4.5). Distinct labels give NT-Xent. Embeddings are normalised here, in float32 at least; those of all processes count.
-    "out" needs no N x N matrix: the positives of an anchor are its class's sum less itself.
+    multiplied by t, which is a base of 1 (section 4.5). Distinct labels give NT-Xent.
+
+    Embeddings are normalised here, in float32 at least; those of all processes count. "out" needs
+    no N x N matrix: the positives of an anchor are its class's sum less itself.
     Raises ValueError when shapes do not fit.
     """
     if first.shape != second.shape or labels.shape != first.shape[:1]:
