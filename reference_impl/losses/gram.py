@@ -5,8 +5,8 @@ samples than dimensions the small Gram matrix gives value and gradient of a deco
 without the large matrix: at batch 512 and width 2,048 a sixteenth of the memory.
 
 Accuracy: the Gram route subtracts the diagonal's part from the whole, so a result far below
-the diagonal's energy loses digits (sums run in float64 to keep that late). The direct route
-removes the diagonal before anything is summed.
+the diagonal's energy loses digits; sums run in float64 so that only the rounding of the products
+counts. The direct route removes the diagonal before anything is summed.
 """
 
 from __future__ import annotations

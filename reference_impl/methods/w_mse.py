@@ -145,7 +145,11 @@ _CIFAR = Recipe(
 
 PRESETS = {
     "paper": Preset(WMSEConfig(), _CIFAR, f"{_PAPER} section 4, CIFAR-10 with two views"),
-    "official": Preset(WMSEConfig(), _CIFAR, f"{_CODE}:README.md#L46-L50 and cfg.py#L62-L113"),
+    "official": Preset(
+        WMSEConfig(),
+        _CIFAR,
+        f"{_CODE}:README.md#L46-L50 and cfg.py#L62-L126; the rate falls by steps there",
+    ),
     "small": Preset(
         WMSEConfig(dim=32, hidden_dim=256),
         Recipe("adamw", base_lr=2e-3, lr_batch=0, batch_size=256, epochs=20, warmup_epochs=1.0),
