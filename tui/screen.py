@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
@@ -86,7 +87,7 @@ class DoctorScreen(Screen[None]):
 class DoctorModal(ModalScreen[T]):
     """A box on top of a screen; escape closes it, and so does q where no text is typed."""
 
-    CSS_PATH = "modals.tcss"
+    CSS_PATH = str(Path(__file__).with_name("modals.tcss"))  # a subclass lies elsewhere
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss_none", "Close", show=False),
         Binding("q", "dismiss_none", "Close", show=False),

@@ -92,6 +92,8 @@ class RunScreen(DoctorScreen):
         self._history = History(self.doctor.consultation.read, self.on_run_changed)
         self.set_interval(AGE_EVERY, self._tell_state)
         self._draw()
+        if self.session.has_run:
+            self.query_one(Charts).focus()
 
     def on_run_changed(self) -> None:
         """Draw what changed, at most every REDRAW_EVERY seconds."""
@@ -124,8 +126,6 @@ class RunScreen(DoctorScreen):
         self._tell_state()
         self._tell_verdict()
         self._fill(run)
-        if self.focused is None:
-            self.query_one(Charts).focus()
 
     def _run(self) -> Run | None:
         """Return the run, or the numbers given as one."""
@@ -186,6 +186,7 @@ class RunScreen(DoctorScreen):
             self.mount(picker, after="#run-panes")
         elif held and not wanted:
             held.remove()
+            self.call_after_refresh(self.query_one(Charts).focus)
 
     # What leaves the screen
 
