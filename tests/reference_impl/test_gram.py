@@ -93,3 +93,22 @@ def test_autocast_does_not_reach_the_products() -> None:
 def test_views_of_different_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"found \(4, 3\) and \(4, 2\)"):
         cross_off_diagonal_energy(torch.randn(4, 3), torch.randn(4, 2))
+
+
+def test_single_precision_near_the_smallest_possible_energy() -> None:
+    # Orthonormal columns but one: the diagonal holds nearly all, what is left is the difference.
+    z = torch.linalg.qr(rows((256, 256), 9).detach())[0][:250] * 16.0
+    share = plain(z, z) / (z.T @ z).square().sum()
+    assert share < 0.03
+    found = off_diagonal_energy(z.float()).double()
+    torch.testing.assert_close(found, plain(z, z), rtol=1e-4, atol=0)
+    found = cross_off_diagonal_energy(z[:180].float(), z[:180].float()).double()
+    torch.testing.assert_close(found, plain(z[:180], z[:180]), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("spread", [3.0, 10.0])
+def test_single_precision_with_one_dimension_far_larger_than_the_rest(spread: float) -> None:
+    z = rows((100, 300), 10).detach()
+    z[:, 0] *= spread
+    found = off_diagonal_energy(z.float()).double()
+    torch.testing.assert_close(found, plain(z, z), rtol=1e-5, atol=0)
