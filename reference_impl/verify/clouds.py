@@ -88,7 +88,7 @@ def zero(batch: int, dim: int, names: tuple[str, ...]) -> Draw:
 
 def whitened(batch: int, dim: int, names: tuple[str, ...]) -> Draw:
     """Return a draw of identical views (batch, dim) whose correlations are as small as fewer
-    samples than dimensions allow; `batch` is odd and at most `dim`.
+    samples than dimensions allow; `batch` is at most `dim`.
 
     The columns have N - 1 directions to share, and their energy is least when they form a tight
     frame there.
@@ -104,9 +104,12 @@ def whitened(batch: int, dim: int, names: tuple[str, ...]) -> Draw:
 
 def _tight_frame(rank: int, columns: int) -> Floats:
     """Return `columns` unit vectors (rank, columns) whose frame operator is a multiple of the
-    identity: real harmonics, so `rank` must be even."""
+    identity: real harmonics, with a constant row where the rank is odd."""
     angles = 2 * np.pi * np.outer(np.arange(1, rank // 2 + 1), np.arange(columns)) / columns
-    return np.asarray(np.concatenate([np.cos(angles), np.sin(angles)]) * np.sqrt(2 / rank))
+    rows = [np.cos(angles) * np.sqrt(2 / rank), np.sin(angles) * np.sqrt(2 / rank)]
+    if rank % 2:
+        rows.append(np.full((1, columns), np.sqrt(1 / rank)))
+    return np.concatenate(rows)
 
 
 def _basis_without_mean(batch: int) -> Floats:

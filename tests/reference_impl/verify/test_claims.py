@@ -1,0 +1,120 @@
+"""Claims from arms to evidence, with trainings that take no time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from reference_impl import registry
+from reference_impl.verify import arms, claims
+from reference_impl.verify.arms import ArmRun, finals
+from reference_impl.verify.claims import ClaimPlan, claims_of, method_of_the_day
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[ArmRun]:
+    """Replace training by numbers that follow from the settings; return what was trained."""
+    done: list[ArmRun] = []
+
+    def train(run: ArmRun) -> dict[str, float]:
+        done.append(run)
+        collapses = run.settings["config"].get("lambda_var") == 0.0
+        level = (0.01 if collapses else 1.0) * (1 + 0.01 * run.seed)
+        return dict.fromkeys(("raw_std", "erank_z", "knn_acc"), level)
+
+    monkeypatch.setattr(arms, "train_arm", train)
+    return done
+
+
+def plan(folder: Path, seeds: int = 3) -> ClaimPlan:
+    return ClaimPlan(seeds, "cpu", 1, folder)
+
+
+def test_shared_arms_are_trained_once_and_claims_are_judged(
+    trained: list[ArmRun], tmp_path: Path
+) -> None:
+    found = {one.id: one for one in claims_of(["vicreg"], plan(tmp_path), print)["vicreg"]}
+    entry = registry.get("vicreg")
+    assert set(found) == {claim.id for claim in entry.claims}
+    assert len({run.key for run in trained}) == len(trained)
+    collapse = found["variance-term-prevents-collapse"]
+    assert collapse.outcome == "confirmed"
+    assert collapse.ratio == pytest.approx(0.01)
+    assert collapse.seeds == (0, 1, 2)
+    assert found["covariance-term-keeps-rank"].outcome == "refuted"
+    assert collapse.stamp.files == (
+        "reference_impl/losses/gram.py",
+        "reference_impl/losses/precision.py",
+        "reference_impl/methods/vicreg.py",
+        "reference_impl/verify/protocol.py",
+    )
+
+
+def test_an_interrupted_verification_goes_on(
+    trained: list[ArmRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = claims_of(["vicreg"], plan(tmp_path), print)
+    count = len(trained)
+    told: list[str] = []
+    again = claims_of(["vicreg"], plan(tmp_path), told.append)
+    assert again == before
+    assert len(trained) == count
+    claims_of(["vicreg"], plan(tmp_path, seeds=4), told.append)
+    assert {run.seed for run in trained[count:]} == {3}
+    assert any("are in" in line for line in told)
+    monkeypatch.setattr(arms, "code_hash", lambda _files: "another")
+    claims_of(["vicreg"], plan(tmp_path), print)
+    assert len(trained) > count + count // 3
+
+
+def test_a_damaged_cache_is_trained_again(trained: list[ArmRun], tmp_path: Path) -> None:
+    run = ArmRun("vicreg", "a", {"config": {}}, 0, "cpu")
+    wanted = finals([run], jobs=1, notify=print, folder=tmp_path)
+    (file,) = tmp_path.iterdir()
+    for damage in ("", "[1]", '{"a": "b"}', "{"):
+        file.write_text(damage, encoding="utf-8")
+        assert finals([run], jobs=1, notify=print, folder=tmp_path) == wanted
+    assert len(trained) == 5
+
+
+def test_the_label_of_an_arm_does_not_matter_but_its_settings_do() -> None:
+    def key(label: str, settings: Mapping[str, object], seed: int = 0) -> str:
+        return ArmRun("vicreg", label, settings, seed, "cpu").key
+
+    assert key("a", {"x": 1}) == key("b", {"x": 1})
+    assert len({key("a", {"x": 1}), key("a", {"x": 2}), key("a", {"x": 1}, 1)}) == 3
+
+
+def test_every_method_has_its_day() -> None:
+    names = {method_of_the_day(str(day)) for day in range(len(registry.METHODS))}
+    assert names == set(registry.METHODS)
+    assert method_of_the_day("2026-11-28") != method_of_the_day("2026-11-29")
+    assert method_of_the_day("today") in registry.METHODS
+    with pytest.raises(ValueError, match="someday"):
+        method_of_the_day("someday")
+
+
+@pytest.mark.parametrize("method", sorted(registry.METHODS))
+def test_claims_are_well_formed(method: str) -> None:
+    from kb.vocabulary import vocabulary
+
+    entry = registry.get(method)
+    assert entry.claims
+    config = entry.preset("small").config
+    for claim in entry.claims:
+        assert claim.measure in vocabulary(), claim.id
+        for arm in claim.arms:
+            assert set(arm.config) <= set(vars(config)), claim.id
+        assert claims.settings(claim, claim.arms[0]) != claims.settings(claim, claim.arms[1])
+    assert len({claim.id for claim in entry.claims}) == len(entry.claims)
+
+
+@pytest.mark.slow
+def test_a_real_training_gives_the_measures_of_a_claim(tmp_path: Path) -> None:
+    run = ArmRun(
+        "simclr", "tiny", {"preset": "small", "config": {}, "recipe": {}, "steps": 2}, 0, "cpu"
+    )
+    (final,) = finals([run], jobs=1, notify=print, folder=tmp_path).values()
+    assert {"loss", "knn_acc", "knn_acc_random", "z_std"} <= set(final)
