@@ -41,7 +41,7 @@ class LightlyLoop:
     def __init__(
         self, method: str, batch: int, device: str, precision: str, *, small: bool
     ) -> None:
-        _let_torchvision_import()
+        let_torchvision_import()
         transforms, loss = import_module("lightly.transforms"), import_module("lightly.loss")
         heads = import_module("lightly.models.modules.heads")
         if method == "simclr":
@@ -87,7 +87,7 @@ def _forever(loader: Any) -> Iterator[Any]:
         yield from loader
 
 
-def _let_torchvision_import() -> None:
+def let_torchvision_import() -> None:
     """Declare two operators that torchvision's compiled part brings where it fits torch."""
     try:
         import_module("torchvision")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from kb.errors import InputUnreadable, UsageError
 from reference_impl import data
-from reference_impl.data.procedural import SHAPES, VOCABULARY, render
 from reference_impl.data.images import Split
 from reference_impl.data.order import Order
+from reference_impl.data.procedural import SHAPES, VOCABULARY, render
 
 
 def test_mnist_has_500_of_each_digit_and_is_split_once_for_all() -> None:

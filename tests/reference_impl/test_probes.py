@@ -75,7 +75,7 @@ def test_the_linear_probe_is_ridge_regression_with_exact_leave_one_out() -> None
         weights = torch.linalg.solve(gram, (rows - centre).T @ (answers - answers.mean(0)))
         return weights, answers.mean(0) - centre @ weights
 
-    best = (-1.0, None)
+    best: tuple[int, Any] = (-1, None)
     for share in PENALTIES:
         right = 0
         for left in range(40):

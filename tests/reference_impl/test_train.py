@@ -1,0 +1,209 @@
+"""The training loop: what it logs, that parts and processes change nothing, and its refusals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_method import SMALL, Tiny, TinyConfig, use_tiny
+from torch import nn
+from two_processes import run_two
+
+from ingest import open_run
+from kb.errors import UsageError
+from kb.vocabulary import vocabulary
+from reference_impl import distributed, encoders, registry
+from reference_impl.augment import policy_set
+from reference_impl.method import Batch, Method, Preset, Recipe, StepOutput, ViewPlan
+from reference_impl.train import RunSpec, train
+from reference_impl.train.__main__ import main
+from reference_impl.train.session import Session
+from reference_impl.train.spec import changed
+
+SPEC = RunSpec("tiny", data="digits", steps=20, seed=1, log_every=5)
+
+
+def test_a_run_reports_its_end_beside_its_random_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_tiny(monkeypatch)
+    result = train(replace(SPEC, out=tmp_path, probe_every=10))
+    assert result.steps == 20
+    expected = "loss term/inv z_std raw_std rankme_h erank_h rankme_z erank_z knn_acc lin_acc"
+    assert set(expected.split()) <= set(result.final)
+    known = set(vocabulary().names())
+    assert {name.removesuffix("_random") for name in result.final} <= known
+    assert result.final["knn_acc_random"] > 0.5
+    assert result.history == tmp_path / "metrics.jsonl"
+
+
+def test_ssl_doctor_reads_the_run_with_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_tiny(monkeypatch)
+    train(replace(SPEC, out=tmp_path, probe_every=10))
+    run = open_run(tmp_path)
+    assert run.series["loss"].steps.tolist() == [0, 5, 10, 15, 20]
+    assert run.series["knn_acc"].steps.tolist() == [10, 20]
+    assert {"lr", "wd", "grad_norm", "grad_norm_first", "epoch", "ema_m"} <= set(run.series)
+    assert run.config["batch_size"] == 32
+    assert run.config["dataset_size"] == 1437
+    assert run.config["lr"] == pytest.approx(1e-3)
+    assert run.config["ema_momentum"] == 0.9
+    assert not run.findings
+
+
+def test_the_monitor_and_the_log_change_no_weight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_tiny(monkeypatch)
+    spec = replace(SPEC, save_every=20)
+    train(replace(spec, out=tmp_path / "a", log_every=1, probe_every=3))
+    train(replace(spec, out=tmp_path / "b", log_every=0, probe=False))
+    one, other = (
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["method"] for name in "ab"
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+class Plain(Method):
+    """Squared features: a loss that is a mean over rows, without norms or noise."""
+
+    name = "plain"
+    plan = ViewPlan(augmented=False)
+
+    def step(self, batch: Batch) -> StepOutput:
+        rows = self.encoder(batch.views[0])
+        return StepOutput((rows - 1).square().mean(), features=(rows.detach(),))
+
+
+class Flat(nn.Module):  # type: ignore[misc, unused-ignore]
+    width = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 4)
+
+    def forward(self, images: Any) -> Any:
+        return self.layer(images.flatten(1))
+
+
+def plain_weights(accum: int) -> Any:
+    """Return the weights after six updates of `Plain`, with views that need no randomness."""
+    with pytest.MonkeyPatch.context() as patch:
+        recipe = replace(SMALL, optimizer="sgd", base_lr=0.1)
+        entry: Any = registry.Entry("plain", Plain, {"small": Preset(TinyConfig(), recipe, "")}, ())
+        patch.setattr(registry, "get", lambda name: entry)
+        patch.setattr(encoders, "build", lambda name, channels, side: Flat().double())
+        session = Session.start(
+            RunSpec("plain", data="digits", accum=accum, steps=6, channels_last=False), "cpu"
+        )
+        policies = policy_set("digits", {})
+        still = replace(policies.plain, crop_area=(1.0, 1.0), crop_ratio=(1.0, 1.0), rotate=0.0)
+        policies = replace(policies, plain=still)
+        session.views = replace(session.views, policies=policies)
+        for parts in session.batches():
+            wide = [replace(part, views=tuple(v.double() for v in part.views)) for part in parts]
+            session.updater.update(session.done, wide, watched=False)
+            session.done += 1
+        return session.method.state_dict()
+
+
+def test_parts_and_processes_give_the_weights_of_the_whole_batch() -> None:
+    whole = plain_weights(1)
+    for other in (plain_weights(4), *run_two(plain_weights, 1), *run_two(plain_weights, 2)):
+        for name, weight in whole.items():
+            torch.testing.assert_close(other[name], weight, rtol=1e-10, atol=1e-12)
+
+
+def trained_on_two(folder: Path) -> dict[str, float]:
+    """Train `tiny` as one of two processes and return its result."""
+    with pytest.MonkeyPatch.context() as patch:
+        use_tiny(patch)
+        spec = replace(SPEC, steps=8, out=folder, save_every=4)
+        result = train(spec)
+        state = torch.load(folder / "checkpoint.pt", weights_only=True)
+        return {
+            "rank": distributed.rank(),
+            "views_differ": float(
+                not torch.equal(state["random"][0]["views"], state["random"][1]["views"])
+            ),
+            "loss": result.final["loss"],
+            "knn": result.final.get("knn_acc", -1.0),
+        }
+
+
+def test_two_processes_train_together_and_the_first_keeps_the_books(tmp_path: Path) -> None:
+    first, second = run_two(trained_on_two, tmp_path)
+    assert (first["rank"], second["rank"]) == (0, 1)
+    assert first["knn"] > 0
+    assert second["knn"] == -1.0
+    assert first["views_differ"] == 1.0
+    records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [one["step"] for one in records if "loss" in one] == [0, 5, 8]
+    assert json.loads((tmp_path / "config.json").read_text())["batch_size"] == 16
+
+
+def test_settings_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_tiny(monkeypatch)
+    for spec, text in (
+        (replace(SPEC, config={"dims": 4}), 'did you mean "dim"'),
+        (replace(SPEC, config={"dim": "wide"}), "dim is 'wide', expected a value like 8"),
+        (replace(SPEC, recipe={"batch_size": 10.5}), "batch_size is 10.5"),
+        (replace(SPEC, accum=5), "does not divide into 5 parts"),
+        (replace(SPEC, device="cuda"), "no CUDA device"),
+        (replace(SPEC, resume=True), "need a folder"),
+    ):
+        if spec.device == "cuda" and torch.cuda.is_available():
+            continue
+        with pytest.raises(UsageError, match=text):
+            train(spec)
+
+
+def test_a_whole_number_may_stand_for_a_share_and_a_list_for_a_pair() -> None:
+    recipe = Recipe("adamw", 0.1, batch_size=4, epochs=1)
+    found = changed(recipe, {"base_lr": 1, "betas": [0.8, 0.9], "grad_clip": 3.0}, "a recipe")
+    assert (found.base_lr, found.betas, found.grad_clip) == (1, (0.8, 0.9), 3.0)
+
+
+def test_the_warm_up_and_the_length_follow_the_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_tiny(monkeypatch)
+    session = Session.start(replace(SPEC, steps=None, epochs=0.5), "cpu")
+    assert session.steps == round(0.5 * (1437 // 32))
+    assert session.updater.schedule.warmup == round(session.steps / 4)
+    assert isinstance(session.method, Tiny)
+
+
+def test_the_command_trains_and_prints_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_tiny(monkeypatch)
+    out = str(tmp_path / "run")
+    words = ["tiny", "--data", "digits", "--steps", "6", "--out", out, "--log-every", "2"]
+    code = main([*words, "--set", "noise=0", "dim=4", "--recipe", "base_lr=1e-3", "--json"])
+    printed = capsys.readouterr()
+    assert code == 0
+    found = json.loads(printed.out)
+    assert (found["steps"], found["history"]) == (6, f"{out}/metrics.jsonl")
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["dim"] == 4
+    assert main(words) == 2
+    assert "holds a run already" in capsys.readouterr().err
+
+
+def test_the_command_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["--out", str(tmp_path / "run")]
+    assert main(["simclrr", *out]) == 2
+    assert 'did you mean "simclr"' in capsys.readouterr().err
+    use_tiny(monkeypatch)
+    assert main(["tiny", "--set", "dim", *out]) == 2
+    assert "write NAME=VALUE" in capsys.readouterr().err
+    assert main(["tiny", "--set", "dim=[", *out]) == 3
+    assert "--set dim" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["tiny", "--encoder", "resnet19"])
