@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -14,6 +15,9 @@ from reference_impl.losses import tiles
 from reference_impl.losses.partition import log_partition, log_partition_among, log_partitions
 
 sizes = st.integers(1, 13)
+KEPT = tiles.KEPT_ENTRIES
+kept_entries = st.sampled_from([0, KEPT])
+"""None of the tiles is kept for the backward pass, or all of these small ones are."""
 
 
 def cloud(rows: int, width: int = 3, seed: int = 0, dtype: Any = torch.float64) -> Any:
@@ -39,32 +43,41 @@ def agree(found: Any, expected: Any, inputs: list[Any], tol: float = 1e-12) -> N
         torch.testing.assert_close(one, other, rtol=tol, atol=tol)
 
 
-@given(sizes, sizes, st.integers(1, 5), st.floats(-3, 30), st.integers(-3, 3))
+@given(sizes, sizes, st.integers(1, 5), st.floats(-3, 30), st.integers(-3, 3), kept_entries)
 @settings(max_examples=60, deadline=None)
-def test_rows_over_columns(rows: int, columns: int, side: int, factor: float, offset: int) -> None:
+def test_rows_over_columns(
+    rows: int, columns: int, side: int, factor: float, offset: int, kept: int
+) -> None:
     queries, keys, scale = cloud(rows), cloud(columns, seed=1), torch.tensor(factor).double()
     scale.requires_grad_()
     skip = (offset,) if columns > 1 else ()
-    found = log_partition(queries, keys, scale, skip=skip, side=side)
+    with patch.object(tiles, "KEPT_ENTRIES", kept):
+        found = log_partition(queries, keys, scale, skip=skip, side=side)
     agree(found, dense(queries, keys, scale, skip), [queries, keys, scale])
 
 
-@given(sizes, sizes, st.integers(1, 5), st.floats(-3, 30))
+@given(sizes, sizes, st.integers(1, 5), st.floats(-3, 30), kept_entries)
 @settings(max_examples=40, deadline=None)
-def test_both_directions_in_one_visit(rows: int, columns: int, side: int, factor: float) -> None:
+def test_both_directions_in_one_visit(
+    rows: int, columns: int, side: int, factor: float, kept: int
+) -> None:
     one, other, scale = cloud(rows), cloud(columns, seed=1), torch.tensor(factor).double()
     scale.requires_grad_()
-    found = torch.cat(log_partitions(one, other, scale, side=side))
+    with patch.object(tiles, "KEPT_ENTRIES", kept):
+        found = torch.cat(log_partitions(one, other, scale, side=side))
     expected = torch.cat([dense(one, other, scale), dense(other, one, scale)])
     agree(found, expected, [one, other, scale])
 
 
-@given(st.integers(2, 7), st.integers(1, 6), st.floats(-3, 30), st.booleans())
+@given(st.integers(2, 7), st.integers(1, 6), st.floats(-3, 30), st.booleans(), kept_entries)
 @settings(max_examples=40, deadline=None)
-def test_a_symmetric_matrix(half: int, side: int, factor: float, decoupled: bool) -> None:
+def test_a_symmetric_matrix(
+    half: int, side: int, factor: float, decoupled: bool, kept: int
+) -> None:
     rows, scale = cloud(2 * half), torch.tensor(factor).double().requires_grad_()
     skip = (0, half, -half) if decoupled else (0,)
-    found = log_partition_among(rows, scale, skip=skip, side=side)
+    with patch.object(tiles, "KEPT_ENTRIES", kept):
+        found = log_partition_among(rows, scale, skip=skip, side=side)
     agree(found, dense(rows, rows, scale, skip), [rows, scale])
 
 
