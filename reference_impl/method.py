@@ -130,6 +130,9 @@ class Method(nn.Module):
 
     name: ClassVar[str]
     plan: ClassVar[ViewPlan] = ViewPlan()
+    capturable: ClassVar[bool] = True
+    """False for a step that depends on Python state (a schedule, masks drawn on the CPU, a layer
+    whose gradient is cancelled for a while): a CUDA graph would freeze what it found first."""
 
     def __init__(self, encoder: nn.Module, config: Any) -> None:
         super().__init__()

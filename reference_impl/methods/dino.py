@@ -152,7 +152,7 @@ def moved_center(
     total = at_least_float32(logits).sum(dim=0)
     count = sum_over_processes(total.new_tensor(float(len(logits))))
     mean = sum_over_processes(total) / count.clamp(min=1.0)
-    return center.lerp(mean, (1.0 - momentum) * (count > 0))
+    return center.lerp(mean.to(center.dtype), (count > 0).to(center.dtype) * (1.0 - momentum))
 
 
 @dataclass(frozen=True)
@@ -221,6 +221,7 @@ class DINO(Method):
 
     name = "dino"
     plan = ViewPlan(views=2, small=8)
+    capturable = False
 
     def __init__(self, encoder: nn.Module, config: DINOConfig) -> None:
         super().__init__(encoder, config)

@@ -218,6 +218,7 @@ class IJEPA(Method):
 
     name = "i_jepa"
     plan = ViewPlan(views=1, augmented=False)
+    capturable = False
 
     def __init__(self, encoder: nn.Module, config: IJEPAConfig) -> None:
         super().__init__(encoder, config)

@@ -113,6 +113,7 @@ class SwAV(Method):
 
     name = "swav"
     plan = ViewPlan(views=2, small=6)
+    capturable = False
 
     def __init__(self, encoder: nn.Module, config: SwAVConfig) -> None:
         super().__init__(encoder, config)
