@@ -46,7 +46,11 @@ class PathBox(Input):
 class IngestDialog(DoctorModal[bool]):
     """Ends with whether anything may have changed in the store."""
 
-    CSS_PATH = "ingest_dialog.tcss"
+    DEFAULT_CSS = """
+    #ingest-box { height: 90%; width: 90%; max-width: 100; }
+    #ingest-progress { height: auto; }
+    #ingest-page { height: 1fr; background: $surface; }
+    """
 
     class Step(Message):
         """So many bytes are done, of how many; or a line on what takes time."""

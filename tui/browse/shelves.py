@@ -37,6 +37,7 @@ class ShelvesScreen(JobScreen):
         self.error: Exception | None = None
         self.stay = False
         self._page_key: object = None
+        self._blocks: Sequence[Block] = ()
 
     def body(self) -> ComposeResult:
         """Yield the line above, the filter and the panes."""
@@ -97,7 +98,12 @@ class ShelvesScreen(JobScreen):
     def show_page(self, key: object, blocks: Sequence[Block], items: Sequence = ()) -> None:  # type: ignore[type-arg]
         """Show a page; the scroll position stays when it is the page of the same item."""
         self.page.show(blocks, items, keep=key == self._page_key)
-        self._page_key = key
+        self._page_key, self._blocks = key, blocks
+
+    @property
+    def shown_text(self) -> str:
+        """The words of the page that is shown; empty while it is read."""
+        return "\n".join(str(block.text) for block in self._blocks)
 
     @property
     def room(self) -> int:

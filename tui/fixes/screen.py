@@ -90,6 +90,11 @@ class FixesScreen(JobScreen):
     def _read(self) -> None:
         self.run_job("worklist", partial(jobs.listed, self.to_export()), self._listed)
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the list shows what there is, or why it cannot."""
+        return self._found is not None or self._error is not None
+
     def _listed(self, outcome: Worklist | Exception) -> None:
         if isinstance(outcome, Exception):
             self._error = outcome

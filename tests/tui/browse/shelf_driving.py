@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import wraps
 from pathlib import Path
 from threading import Event
-from typing import Any, ParamSpec
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from tui_pilot import until
 
 from assistant.explain import Page
 from assistant.fingerprints import fingerprints
@@ -23,8 +22,6 @@ from kb.types import Entry, Fix
 from tui.app import DoctorApp
 from tui.browse import jobs
 from tui.browse.shelves import ShelvesScreen
-
-P = ParamSpec("P")
 
 ENTRY_TEXT = """# The loss does not move
 
@@ -196,27 +193,6 @@ def replace_jobs(monkeypatch: pytest.MonkeyPatch) -> Library:
     monkeypatch.setattr(jobs, "method_page", library.method_page)
     monkeypatch.setattr("tui.consult.warm", lambda *_: None)
     return library
-
-
-def driven(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run an async test in a loop of its own."""
-
-    @wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        asyncio.run(test(*args, **kwargs))
-
-    return run
-
-
-async def until(pilot: Pilot[None], ready: Callable[[], bool]) -> None:
-    """Let the app work until `ready`; fail after ten seconds."""
-    for _ in range(500):
-        await pilot.pause()
-        if ready():
-            await pilot.pause()
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("the app did not get there")
 
 
 @asynccontextmanager

@@ -12,14 +12,13 @@ from shelf_driving import (
     ITEMS,
     MINE,
     Library,
-    driven,
     listed,
     opened,
     page_text,
     replace_jobs,
-    until,
 )
 from textual.widgets import Input, Static
+from tui_pilot import driven, until
 
 from assistant.shelf import ShelfItem
 from kb.errors import StoreError

@@ -5,8 +5,9 @@ not written says so.
 from __future__ import annotations
 
 import pytest
-from shelf_driving import Library, driven, opened, page_text, replace_jobs, until
+from shelf_driving import Library, opened, page_text, replace_jobs
 from textual.widgets import Static
+from tui_pilot import driven, until
 
 from kb.errors import StoreError
 from tui.browse.methods import VALUES, MethodsScreen

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from tui_pilot import until
 
 from assistant.answer import SCHEMA, Answer, Contradiction, Diagnosis, RankedFix, Settings
 from assistant.worklist import Worklist, worklist
@@ -18,7 +17,6 @@ from tui.app import DoctorApp
 from tui.fixes import jobs
 from tui.fixes.screen import FixesScreen
 
-P = ParamSpec("P")
 NOON = "2025-01-01T12:00:00+00:00"
 
 CODE = """Look at the spread first.
@@ -98,27 +96,6 @@ def replace_jobs(monkeypatch: pytest.MonkeyPatch) -> Marks:
     return marks
 
 
-def driven(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run an async test in a loop of its own."""
-
-    @wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        asyncio.run(test(*args, **kwargs))
-
-    return run
-
-
-async def until(pilot: Pilot[None], ready: Callable[[], bool]) -> None:
-    """Let the app work until `ready`; fail after ten seconds."""
-    for _ in range(500):
-        await pilot.pause()
-        if ready():
-            await pilot.pause()
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("the app did not get there")
-
-
 @asynccontextmanager
 async def opened(
     answer: Answer | None, size: tuple[int, int] = (80, 24)
@@ -132,5 +109,5 @@ async def opened(
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, FixesScreen)
-        await until(pilot, lambda: screen._found is not None or screen._error is not None)
+        await until(pilot, lambda: screen.is_read)
         yield app, pilot, screen

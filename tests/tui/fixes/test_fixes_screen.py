@@ -15,13 +15,12 @@ from fix_driving import (
     WARM,
     WRONG,
     Marks,
-    driven,
     opened,
     replace_jobs,
     small_answer,
-    until,
 )
 from textual.widgets import Static
+from tui_pilot import driven, until
 
 from kb.errors import StoreError
 from tui.app import DoctorApp
