@@ -11,7 +11,7 @@ import torch
 from torch import distributed as dist
 
 from reference_impl.distributed import sum_over_processes, world
-from reference_impl.losses.precision import at_least_float32
+from reference_impl.losses.precision import at_least_float32, full_precision
 from reference_impl.shapes import Float, Tensor
 
 SAFE_SPAN = 70.0
@@ -46,9 +46,10 @@ def sinkhorn(
         )
     logits = at_least_float32(scores) / epsilon
     top, span = _top_and_span(logits, None if bound is None else bound / epsilon)
-    if span <= SAFE_SPAN:
-        return _scaled(logits.sub_(top).exp_(), iterations)
-    return _in_logarithms(logits, iterations)
+    with full_precision(logits):  # masses as small as exp(-70) are 0 in a product of halves
+        if span <= SAFE_SPAN:
+            return _scaled(logits.sub_(top).exp_(), iterations)
+        return _in_logarithms(logits, iterations)
 
 
 def _top_and_span(logits: Tensor, bound: float | None) -> tuple[Tensor | float, float]:

@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from two_processes import run_two
 
 from reference_impl.losses.sinkhorn import _in_logarithms, sinkhorn
 
@@ -76,6 +75,15 @@ def test_half_precision_scores_are_computed_in_float32(dtype: torch.dtype) -> No
     torch.testing.assert_close(codes, sinkhorn(scores.float()))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_autocast_does_not_reach_the_products(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    scores = torch.rand(32, 16) * 2 - 1
+    with torch.autocast("cpu", dtype=dtype):
+        codes = sinkhorn(scores, bound=1.0)
+    torch.testing.assert_close(codes, sinkhorn(scores, bound=1.0))
+
+
 def test_the_scores_are_left_as_they_are_and_get_no_gradient() -> None:
     scores = torch.randn(4, 3, requires_grad=True)
     before = scores.detach().clone()
@@ -87,23 +95,3 @@ def test_the_scores_are_left_as_they_are_and_get_no_gradient() -> None:
 def test_impossible_settings_are_refused(epsilon: float, iterations: int) -> None:
     with pytest.raises(ValueError, match="at least 1 iteration"):
         sinkhorn(torch.zeros(2, 2), epsilon, iterations)
-
-
-def share(rows: list[int], epsilon: float) -> list[list[float]]:
-    """Return the codes of this process's rows; `rows` says how many each process holds."""
-    torch.manual_seed(0)
-    scores = torch.randn(sum(rows), 6, dtype=torch.float64)
-    rank = torch.distributed.get_rank()
-    mine = scores[sum(rows[:rank]) : sum(rows[: rank + 1])]
-    codes: list[list[float]] = sinkhorn(mine, epsilon).tolist()
-    return codes
-
-
-@pytest.mark.parametrize(("rows", "epsilon"), [([5, 5], 0.5), ([3, 7], 0.02), ([0, 4], 0.5)])
-def test_two_processes_find_the_codes_of_one(rows: list[int], epsilon: float) -> None:
-    torch.manual_seed(0)
-    scores = torch.randn(sum(rows), 6, dtype=torch.float64)
-    first, second = run_two(share, rows, epsilon)
-    torch.testing.assert_close(
-        torch.tensor(first + second, dtype=torch.float64), sinkhorn(scores, epsilon)
-    )
