@@ -92,7 +92,7 @@ def gpu_tests() -> Mapping[str, Any]:
 
 def our_speed(setting: Setting, method: str, how: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return images a second of our training: ResNet-18 on images of 32 x 32, views included."""
-    batch = 16 if setting.small else BATCH
+    batch = 4 if setting.small else BATCH
     if setting.small and how.get("compile"):
         return {"left_out": "compiling takes minutes on a CPU"}
     spec = RunSpec(
@@ -100,7 +100,7 @@ def our_speed(setting: Setting, method: str, how: Mapping[str, Any]) -> Mapping[
         config=CONFIGS[method],
         recipe={"batch_size": batch},
         data="procedural",
-        images=64 if setting.small else 20_000,
+        images=16 if setting.small else 20_000,
         encoder="resnet18",
         steps=10_000,
         device=setting.device,
@@ -113,16 +113,16 @@ def our_speed(setting: Setting, method: str, how: Mapping[str, Any]) -> Mapping[
         session.updater.update(session.done, next(batches), watched=False)
         session.done += 1
 
-    rounds = (1, 2) if setting.small else (20, 100)
+    rounds = (0, 1) if setting.small else (20, 100)
     seconds = seconds_of(update, setting.device, *rounds)
     return {"images_per_s": round(batch / seconds, 1), "batch": batch}
 
 
 def lightly_speed(setting: Setting, method: str, precision: str) -> Mapping[str, Any]:
     """Return images a second of lightly's loop: its transforms in a DataLoader, its loss."""
-    batch = 16 if setting.small else BATCH
+    batch = 4 if setting.small else BATCH
     loop = LightlyLoop(method, batch, setting.device, precision, small=setting.small)
-    rounds = (1, 2) if setting.small else (5, 25)
+    rounds = (0, 1) if setting.small else (5, 25)
     seconds = seconds_of(loop.update, setting.device, *rounds)
     return {"images_per_s": round(batch / seconds, 1), "batch": batch, "workers": loop.workers}
 

@@ -40,6 +40,8 @@ class Session:
     @classmethod
     def start(cls, spec: RunSpec, device: str) -> Session:
         """Return the training before its first update. Weights depend on the seed alone."""
+        if spec.cuda_graph and (world() > 1 or not device.startswith("cuda")):
+            raise UsageError("a CUDA graph needs one process on a CUDA device", where=device)
         preset = settled(spec)
         recipe = preset.recipe
         images = data.load(spec.data, device, side=spec.side, images=spec.images, seed=0)

@@ -64,7 +64,8 @@ class Updater:
     def _backward(self, part: Batch, parts: int, *, last: bool) -> StepOutput:
         if self.cuda_graph:
             if self._graphed is None:
-                self._graphed = captured(lambda batch: self._once(batch, parts), part)
+                weights = list(self.method.parameters())
+                self._graphed = captured(lambda batch: self._once(batch, parts), part, weights)
             return self._graphed(part)
         # Gradients of several processes are exchanged once an update.
         waits = nullcontext() if last or self.forward is self.method else self.forward.no_sync()
@@ -89,13 +90,16 @@ class Update:
 
 WARM_UPS = 3
 """Steps before the capture, in which libraries choose their kernels and allocate: three, as
-PyTorch's notes on CUDA graphs advise. Their gradients are thrown away; running statistics of
-norms have seen the first batch that often."""
+PyTorch's notes on CUDA graphs do. Their gradients are thrown away, but running statistics of
+norms, and whatever else a method's step keeps, have then seen the first batch that often."""
 
 
-def captured(step: Callable[[Batch], StepOutput], example: Batch) -> Callable[[Batch], StepOutput]:
+def captured(
+    step: Callable[[Batch], StepOutput], example: Batch, weights: Sequence[Tensor]
+) -> Callable[[Batch], StepOutput]:
     """Return `step` as one CUDA graph: it then costs one launch instead of thousands.
 
+    Each call adds to the gradients of `weights`, which must be zeroed in place, never dropped.
     What it returns lies in memory that the next call overwrites.
     """
     held = _copied(example)
@@ -108,6 +112,7 @@ def captured(step: Callable[[Batch], StepOutput], example: Batch) -> Callable[[B
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         output = step(held)
+    torch._foreach_zero_([one.grad for one in weights if one.grad is not None])
 
     def replay(batch: Batch) -> StepOutput:
         for target, source in zip(_tensors(held), _tensors(batch), strict=True):

@@ -56,8 +56,10 @@ def test_each_image_has_its_own_view_which_its_neighbours_do_not_change() -> Non
     whole = render(pixels, numbers, policy)
     alone = render(pixels[2:3], numbers[2:3], policy)
     torch.testing.assert_close(whole[2:3], alone, atol=1e-6, rtol=0)
-    assert not torch.allclose(render(pixels[:1].repeat(2, 1, 1, 1), numbers[:2], policy)[0],
-                              render(pixels[:1].repeat(2, 1, 1, 1), numbers[:2], policy)[1])
+    assert not torch.allclose(
+        render(pixels[:1].repeat(2, 1, 1, 1), numbers[:2], policy)[0],
+        render(pixels[:1].repeat(2, 1, 1, 1), numbers[:2], policy)[1],
+    )
 
 
 def test_nothing_switched_on_leaves_the_image() -> None:
