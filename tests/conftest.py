@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from hypothesis import settings
 
 # Whoever shares the machine decides how long an example takes; pytest's own timeout stands.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
+
+for _name in [one for one in os.environ if one.startswith("TEXTUAL")] + ["NO_COLOR", "COLORTERM"]:
+    # Textual reads them when it is imported; the interface is tested as in a plain terminal.
+    os.environ.pop(_name, None)
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +32,9 @@ def own_folders(
     """Point the store to an empty folder of this test, and the caches to that of the session."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
     monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    for name in ("SSH_CONNECTION", "SSH_TTY", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("SSL_DOCTOR_MODEL", raising=False)
 
 

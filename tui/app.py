@@ -24,6 +24,7 @@ from tui.plain import shown_line
 from tui.screen import DoctorScreen
 from tui.session import Session
 from tui.themes import ORDER, OURS, after, muted
+from tui.widgets.page import Page
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -184,6 +185,8 @@ class DoctorApp(App[None]):
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Grey out what does not apply now."""
         screen = self.screen if self._screen_stacks.get(self._current_mode) else None
+        if action == "back" and self.current_mode == "ask":
+            return True if isinstance(self.focused, Input | Page) else None
         if action == "detach_run":
             return True if self.session.has_run else None
         if action == "focus_query" and isinstance(self.focused, Input):
@@ -287,8 +290,11 @@ class DoctorApp(App[None]):
 
     async def action_back(self) -> None:
         """Leave the query box, or go back to Ask."""
+        screen = self.screen
+        if isinstance(screen, DoctorScreen) and screen.go_back():
+            return
         if isinstance(self.focused, Input):
-            self.screen.focus_next()
+            screen.focus_next()
         elif self.current_mode != "ask":
             self.switch_mode("ask")
 

@@ -71,6 +71,10 @@ class DoctorScreen(Screen[None]):
         self.query_one(TopBar).refresh()
         self.refresh_bindings()
 
+    def go_back(self) -> bool:
+        """Go back inside the screen, for escape; return whether there was anywhere to go."""
+        return False
+
     def to_copy(self) -> tuple[str, str] | None:
         """Return what `y` copies and what it is, in words; None when nothing is chosen."""
         return None

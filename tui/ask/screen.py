@@ -163,6 +163,15 @@ class AskScreen(DoctorScreen):
         results = self.query_one(ResultList)
         (results if results.count else self.query_one("#entry")).focus()
 
+    def go_back(self) -> bool:
+        """Go from the page to the list."""
+        results = self.query_one(ResultList)
+        if not isinstance(self.focused, Page) or not results.count:
+            return False
+        self.remove_class("-reading")
+        results.focus()
+        return True
+
     def action_next_result(self, by: int) -> None:
         """Open the result below or above."""
         results = self.query_one(ResultList)

@@ -12,13 +12,14 @@ from tui.actions import ACTIONS
 
 if TYPE_CHECKING:
     from textual.app import RenderResult
+    from textual.binding import Binding
     from textual.events import Click
     from textual.screen import Screen
 
 MOST = 6
 """Keys shown; more are not read (STYLE section 2)."""
 
-_RANKED = {action.id: action.footer for action in ACTIONS if action.footer is not None}
+_RANKED = {action.id: action for action in ACTIONS if action.footer is not None}
 
 
 class KeyFooter(Widget):
@@ -33,30 +34,34 @@ class KeyFooter(Widget):
 
     async def on_click(self, event: Click) -> None:
         """Do what the clicked key does, where the focus is."""
-        if event.style.meta.get("runs"):
-            node = self.screen.focused or self.screen
-            await node.run_action(event.style.meta["runs"])
+        for active in self.screen.active_bindings.values():
+            if active.binding.id == event.style.meta.get("runs"):
+                await self.app.run_action(active.binding.action, active.node)
+                return
 
     def render(self) -> RenderResult:
         """Return the line."""
-        shown = [
-            active.binding
-            for active in self.screen.active_bindings.values()
-            if active.binding.id in _RANKED and active.enabled
-        ]
-        shown.sort(key=lambda binding: _RANKED[binding.id or ""] or 0)
-        seen: set[str | None] = set()
-        parts: list[Content] = []
-        for binding in shown:
-            if binding.id in seen or len(seen) == MOST:
-                continue
-            seen.add(binding.id)
-            key = self.app.get_key_display(binding)
-            click = Style.from_meta({"runs": binding.action})
-            parts.append(
-                Content.assemble(
-                    Content.styled(f" {key} ", "$footer-key-foreground bold"),
-                    Content.styled(f"{binding.description} ", "$footer-foreground"),
-                ).stylize(click)
+        parts = [Content.styled(" ")]
+        for binding in self._shown():
+            text = Content.assemble(
+                (self.app.get_key_display(binding), "$accent bold"),
+                (f" {binding.description}   ", "$foreground"),
             )
-        return Content(" ").join(parts)
+            parts.append(text.stylize(Style.from_meta({"runs": binding.id})))
+        return Content("").join(parts)
+
+    def _shown(self) -> list[Binding]:
+        """Return the bindings of the six most useful actions that apply, one key each."""
+        found: dict[str, list[Binding]] = {}
+        for active in self.screen.active_bindings.values():
+            name = active.binding.id
+            if name in _RANKED and active.enabled:
+                found.setdefault(name, []).append(active.binding)
+        ranked = sorted(found, key=lambda name: _RANKED[name].footer or 0)[:MOST]
+        return [min(found[name], key=_place_of_key) for name in ranked]
+
+
+def _place_of_key(binding: Binding) -> int:
+    """Return which of its action's keys this is; keys that the user chose come first."""
+    keys = _RANKED[binding.id or ""].keys
+    return keys.index(binding.key) if binding.key in keys else -1

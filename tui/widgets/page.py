@@ -92,6 +92,7 @@ class Page(VerticalScroll):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._text = Static()
+        self.text = Content("")
         self._blocks: Sequence[Block] = ()
         self.items: Sequence[Item] = ()
         self.chosen: int | None = None
@@ -156,7 +157,8 @@ class Page(VerticalScroll):
             lines += lines_of(
                 block, self._width - 1, block.item is not None and block.item == self.chosen
             )
-        self._text.update(Content("\n").join(lines))
+        self.text = Content("\n").join(lines)
+        self._text.update(self.text)
 
 
 def lines_of(block: Block, width: int, chosen: bool) -> list[Content]:

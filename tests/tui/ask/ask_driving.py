@@ -9,17 +9,26 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from tui_pilot import until
 
 from assistant.answer import (
-    SCHEMA, Answer, Check, Diagnosis, Evidence, Hit, Measurement, RankedFix, Settings, Topic,
+    SCHEMA,
+    Answer,
+    Check,
+    Diagnosis,
+    Evidence,
+    Hit,
+    Measurement,
+    RankedFix,
+    Settings,
+    Topic,
 )  # fmt: skip
 from kb.types import Entry, Neighbour
 from tui.app import DoctorApp
 from tui.ask.query_box import QueryBox
 from tui.ask.results import ResultList
-from tui.ask.screen import AskScreen
 from tui.widgets.page import Page
 
 CODE = """Log three numbers before anything else.
@@ -85,10 +94,10 @@ def answer_of(query: str = "loss stuck at 4.14", **changes: Any) -> Answer:
     )
     fields: dict[str, Any] = {
         "fits": True, "verdict": None, "diagnoses": diagnoses, "nearest": (), "passages": (),
+        "next_measurement": Measurement("z_std", "near 0 is collapse"),
     }  # fmt: skip
     return Answer(
-        schema=SCHEMA, query=query, reasons=(), checked=(), unchecked=(),
-        next_measurement=Measurement("z_std", "near 0 is collapse"), settings=SETTINGS,
+        schema=SCHEMA, query=query, reasons=(), checked=(), unchecked=(), settings=SETTINGS,
         **(fields | changes),
     )  # fmt: skip
 
@@ -148,6 +157,17 @@ class Engine:
         return with_run("")
 
 
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Put `Engine` in the place of the assistant."""
+    stands = Engine()
+    monkeypatch.setattr("tui.consult.answered", stands.answered)
+    monkeypatch.setattr("tui.consult.diagnosed", stands.diagnosed)
+    monkeypatch.setattr("tui.consult.warm", lambda *_: None)
+    monkeypatch.setattr("tui.worker.diagnosed", stands.diagnosed)
+    return stands
+
+
 @asynccontextmanager
 async def opened(
     size: tuple[int, int] = (80, 24), run: Path | None = None
@@ -164,12 +184,6 @@ async def ask(pilot: Pilot[None], app: DoctorApp, text: str) -> None:
     """Type a question into the box and wait for its answer."""
     box(app).value = text
     await until(pilot, lambda: app.session.query == text and not app.session.asking)
-
-
-def ask_screen(app: DoctorApp) -> AskScreen:
-    """Return the Ask screen, which must be shown."""
-    assert isinstance(app.screen, AskScreen)
-    return app.screen
 
 
 def box(app: DoctorApp) -> QueryBox:
@@ -189,4 +203,4 @@ def entry(app: DoctorApp) -> Page:
 
 def page_text(page: Page) -> str:
     """Return all text of a page, also what is scrolled out of view."""
-    return str(page._text.content)
+    return page.text.plain
