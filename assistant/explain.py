@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from assistant.knowledge import Knowledge, Notify, silent
+from assistant.method_evidence import evidence_of_document, with_evidence
 from kb.errors import UsageError, nearest
+from kb.evidence import MethodEvidence
 from kb.method_names import methods_in
 from kb.store import Store
 from kb.topics import topics
@@ -16,7 +18,8 @@ from kb.types import Document, Entry, Mark, Owner
 class Page:
     """A page of the knowledge base. `markdown` is the source without its head.
 
-    `marks` are what the user said of the fixes of its entry.
+    `marks` are what the user said of the fixes of its entry; `evidence` is what the laboratory
+    found about the methods of a method document, and stands in its text as well.
     """
 
     id: str
@@ -27,6 +30,7 @@ class Page:
     entry: Entry | None = None
     also: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
+    evidence: tuple[MethodEvidence, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return plain JSON types."""
@@ -44,6 +48,7 @@ class Page:
             "references": list(entry.references) if entry else [],
             "also": list(self.also),
             "marks": [asdict(mark) for mark in self.marks],
+            "evidence": [one.to_dict() for one in self.evidence],
             "markdown": self.markdown,
         }
 
@@ -76,7 +81,11 @@ def _exact(knowledge: Knowledge, name: str) -> list[Page]:
 
 
 def _whole(document: Document) -> Page:
-    return Page(document.id, document.title, document.owner, document.path, _body(document, None))
+    folder, _, stem = document.id.partition("/")
+    ours = document.owner == "bundled" and folder == "methods"
+    evidence = evidence_of_document(stem) if ours else ()
+    body = with_evidence(_body(document, None), evidence)
+    return Page(document.id, document.title, document.owner, document.path, body, evidence=evidence)
 
 
 def _unknown(knowledge: Knowledge, wanted: str) -> UsageError:

@@ -29,28 +29,35 @@ def code_hash(files: Iterable[str], root: Path = ROOT) -> str:
 
 
 def _tokens(node: object) -> Iterator[str]:
-    """Yield the tree as text. Empty fields are left out, so that a Python that adds a field to
-    its grammar gives the same text."""
+    """Yield the tree as text, the same from every Python that reads it.
+
+    Fields that are empty are left out, since a newer grammar has more of them, and so are empty
+    pieces of f-strings, which some Pythons add.
+    """
     if isinstance(node, ast.AST):
         yield type(node).__name__
         for name, value in ast.iter_fields(node):
-            if value is not None and value != [] and name != "type_comment":
+            parts = (
+                [one for one in value if not _counts_not(node, one)]
+                if isinstance(value, list)
+                else value
+            )
+            if parts is not None and parts != [] and name != "type_comment":
                 yield name
-                yield from _tokens(value)
+                yield from _tokens(parts)
         yield ")"
     elif isinstance(node, list):
         for one in node:
-            if not _is_text(one):
-                yield from _tokens(one)
+            yield from _tokens(one)
         yield "]"
     else:
         yield repr(node)
 
 
-def _is_text(node: object) -> bool:
-    """Return whether a statement is a string alone: a docstring or a note below a constant."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+def _counts_not(parent: ast.AST, node: object) -> bool:
+    """Return whether a statement is a string alone (a docstring, or a note below a constant), or
+    a piece of an f-string is empty."""
+    value = node.value if isinstance(node, ast.Expr) else node
+    if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
+        return False
+    return isinstance(node, ast.Expr) or (isinstance(parent, ast.JoinedStr) and not value.value)

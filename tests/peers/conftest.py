@@ -1,14 +1,23 @@
-"""Peers are other people's libraries, in a folder of their own (see .ci/run)."""
+"""lightly for the tests of this folder, or a reason to skip them.
+
+lightly and torchvision are no extras: CI installs them apart, and then SSL_DOCTOR_PEERS=required
+makes their absence a failure. torchvision's wheel cannot load its compiled part beside a CPU
+build of torch; `peers` declares the operators nms and qnms before it imports.
+"""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import os
 
-import torch
+import pytest
 
-if find_spec("torchvision") is not None:
-    # torchvision's compiled part does not load beside the CPU build of torch; importing it needs
-    # these two operators to be known by name. Nothing here calls them.
-    _LIBRARY = torch.library.Library("torchvision", "DEF")
-    _LIBRARY.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _LIBRARY.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+from reference_impl.verify.peers import why_no_lightly
+
+
+@pytest.fixture(autouse=True, scope="session")
+def lightly() -> None:
+    """Skip when lightly cannot be used, saying why; fail where it is required."""
+    if reason := why_no_lightly():
+        if os.environ.get("SSL_DOCTOR_PEERS") == "required":
+            pytest.fail(f"lightly is required here: {reason}")
+        pytest.skip(reason)

@@ -1,0 +1,36 @@
+"""Our losses and lightly's give one value and one gradient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reference_impl.registry import METHODS
+from reference_impl.verify.case import Case
+from reference_impl.verify.cases import cases_of
+from reference_impl.verify.identities import peer_checks
+
+CASES = [case for method in sorted(METHODS) for case in cases_of(method) if case.peer]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.method}: {case.name}" for case in CASES])
+@pytest.mark.parametrize("seed", range(3))
+def test_value_and_gradient_agree(case: Case, seed: int) -> None:
+    checks = list(peer_checks(case, np.random.default_rng(seed), "cpu"))
+    assert checks
+    assert [str(check) for check in checks if not check.passed] == []
+
+
+def test_every_method_that_lightly_has_is_compared() -> None:
+    with_peer = {case.method for case in CASES}
+    without = {"clip", "i_jepa", "mae", "moco_v3", "siglip", "supcon"}
+    assert with_peer == set(METHODS) - without
+
+
+def test_a_difference_is_noticed() -> None:
+    case = next(case for case in CASES if case.method == "vicreg")
+    broken = replace(case, ours=lambda tensors: 1.001 * case.ours(tensors))
+    checks = list(peer_checks(broken, np.random.default_rng(0), "cpu"))
+    assert {check.detail for check in checks if not check.passed} >= {"value"}
