@@ -80,9 +80,9 @@ def _in_logarithms(logits: Tensor, iterations: int) -> Tensor:
     """Do the same with logarithms of all masses, for any span."""
     of_sample = logits.new_zeros(logits.shape[0])
     for _ in range(iterations):
-        of_prototype = -_logsumexp_of_samples(logits + of_sample[:, None])
-        of_sample = -(logits + of_prototype).logsumexp(dim=1)
-    return logits.add_(of_prototype).add_(of_sample[:, None]).exp_()
+        shifted = logits - _logsumexp_of_samples(logits + of_sample[:, None])
+        of_sample = -shifted.logsumexp(dim=1)
+    return shifted.softmax(dim=1)
 
 
 def _logsumexp_of_samples(logits: Tensor) -> Tensor:
