@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -129,8 +131,28 @@ class ChartView(Widget):
             self.post_message(self.Pointed(self._painter.step_of(column, self.plot_width)))
 
     def _redraw(self) -> None:
-        self._strips = None
-        self.refresh()
+        """Draw anew, and send only the rows that changed: most of a curve stays from look to look.
+
+        What is not on the screen is drawn when it comes there.
+        """
+        before, self._strips = self._strips, None
+        key = self._key()
+        if before is None or before[0] != key or not self.is_on_screen:
+            self.refresh()
+            return
+        lines = self._lines()
+        self._strips = (key, lines)
+        width = self.size.width
+        changed = [
+            Region(0, row, width, 1)
+            for row, (old, new) in enumerate(zip_longest(before[1], lines))
+            if old != new
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def _key(self) -> object:
+        return self.size, self.visual_style
 
     def notify_style_update(self) -> None:
         """Take new colours with a new theme."""
@@ -139,7 +161,7 @@ class ChartView(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return one row; all rows are drawn at once and kept until something changes."""
-        key = (self.size, self.visual_style)
+        key = self._key()
         if self._strips is None or self._strips[0] != key:
             self._strips = (key, self._lines())
         lines = self._strips[1]

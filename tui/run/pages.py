@@ -11,7 +11,7 @@ from assistant.clauses import shown as digits
 from assistant.verdict import headline
 from kb.run import Naming, Run
 from kb.types import Scalar
-from tui.ask.entry import fix_item
+from tui.ask.entry import COSTS, fix_item
 from tui.plain import shown, shown_line
 from tui.widgets.page import Block, Item, heading
 
@@ -111,7 +111,7 @@ def _reasons(answer: Answer) -> Iterator[Block]:
 def _tries(first: Diagnosis) -> Iterator[Block]:
     yield heading("Try, in this order")
     for place, fix in enumerate(first.fixes[:_TRIED_FIRST], 1):
-        cost = f" [{fix.cost}]" if fix.cost else ""
+        cost = f" [{COSTS[fix.cost]}]" if fix.cost else ""
         done = " already so" if fix.already_applied else ""
         said = Content.assemble(shown(fix.title, 300), (f"{cost}{done}", _MUTED))
         yield Block(said, f"{place}. ", 3, item=place - 1)
