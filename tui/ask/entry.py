@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from assistant.render.marks import MARKED
 from kb.plain_text import plain
 from tui.ask.prose import code_of, prose
 from tui.ask.rows import explained, level_of, share_of, short_reason, underline, where_moved
@@ -169,6 +170,14 @@ def _bullet(text: Content, item: int | None = None) -> Block:
     return Block(text, Content.styled("● ", "$muted"), 2, item)
 
 
+MARK_SIGNS = {
+    "tried": ("●", "$text-accent"),
+    "helped": ("✓", "$text-success"),
+    "did-not": ("✗", "$text-error"),
+}
+"""Sign and colour of what the user said of a fix; the word stands beside them."""
+
+
 def _fix(place: int, fix: RankedFix, item: int, numbers: tuple[str, ...]) -> list[Block]:
     title = Content.styled(shown_line(fix.title), "bold")
     facts = [Content.styled(f"  [{COSTS[fix.cost]}]", "$muted")] if fix.cost else []
@@ -179,6 +188,9 @@ def _fix(place: int, fix: RankedFix, item: int, numbers: tuple[str, ...]) -> lis
         )
     if fix.already_applied:
         facts.append(Content.styled("  ✓ already so in this run", "$text-success"))
+    if fix.mark:
+        sign, colour = MARK_SIGNS[fix.mark.word]
+        facts.append(Content.styled(f"  {sign} {MARKED[fix.mark.word]}", colour))
     first = Content.styled(f"{place}. ", "$text-accent bold")
     blocks = [Block(Content("").join([title, *facts]), first, 3, item)]
     if fix.change:

@@ -107,6 +107,11 @@ class AskScreen(DoctorScreen):
         if not self.session.asking:
             self._show()
 
+    def on_marks_changed(self) -> None:
+        """Ask again: what the user said of a fix takes part in the answer."""
+        if self.session.query:
+            self.doctor.ask(self.session.query)
+
     # What is shown
 
     def _show(self) -> None:

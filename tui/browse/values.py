@@ -91,4 +91,6 @@ def _table(one: Fingerprint, item: int, *, across: bool) -> Block:
 def number(value: float) -> str:
     """Return a value with four significant digits, without an exponent where it is readable."""
     rounded = float(f"{value:.4g}")
-    return f"{rounded:,.0f}" if 1e4 <= abs(rounded) < 1e7 else f"{value:.4g}"
+    if 1e4 <= abs(rounded) < 1e7:
+        return f"{rounded:,.0f}"
+    return f"{value:.4g}" if rounded.is_integer() else f"{value:#.4g}"

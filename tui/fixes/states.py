@@ -30,7 +30,9 @@ def about(session: Session, found: Worklist | None, listed: Sequence[WorkItem]) 
     if found is None:
         return Content.styled("reading", "dim")
     subject = _subject(session)
-    if subject is None:
+    if subject is None and not found.items:
+        said = Content.styled("The worklist", "bold")
+    elif subject is None:
         said = Content.styled("Everything you marked so far", "bold")
     else:
         said = Content.styled("for ", "dim") + Content.styled(subject, "bold")

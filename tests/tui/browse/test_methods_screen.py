@@ -101,8 +101,8 @@ async def test_a_store_that_cannot_be_read_says_so(library: Library) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(4.14313, "4.143"), (19136.2, "19,140"), (8192.0, "8192"), (0.0001234, "0.0001234"),
-     (2.5e9, "2.5e+09"), (-1.0, "-1"), (0.0, "0")],
+    [(4.14313, "4.143"), (6.93, "6.930"), (19136.2, "19,140"), (8192.0, "8192"),
+     (0.0001234, "0.0001234"), (2.5e9, "2.5e+09"), (-1.0, "-1"), (0.0, "0")],
 )  # fmt: skip
 def test_numbers_have_four_digits_and_no_exponent_where_they_are_readable(
     value: float, shown: str
