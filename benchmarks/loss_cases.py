@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -13,13 +12,15 @@ import torch
 from reference_impl.losses.koleo import koleo_loss
 from reference_impl.methods.barlow import barlow_loss
 from reference_impl.methods.byol import byol_loss
-from reference_impl.methods.dino import dino_loss, moved_center, teacher_distribution
+from reference_impl.methods.dino import dino_loss, ibot_loss, moved_center, teacher_distribution
 from reference_impl.methods.lejepa import random_directions, sigreg
 from reference_impl.methods.moco_v2 import queue_info_nce
 from reference_impl.methods.simclr import nt_xent
 from reference_impl.methods.simsiam import simsiam_loss
 from reference_impl.methods.swav import swav_loss, view_codes
 from reference_impl.methods.vicreg import vicreg_loss
+from reference_impl.methods.w_mse import w_mse_loss
+from reference_impl.verify.peers import lightly_loss
 
 Loss = Callable[..., Any]
 """Takes the inputs of its case and returns a scalar."""
@@ -49,17 +50,9 @@ def make_inputs(case: Case, batch: int, dim: int, seed: int = 0) -> list[Any]:
 
 
 def lightly(name: str, **settings: Any) -> Any:
-    """Return a loss of lightly; the two operators let torchvision import beside a CPU torch."""
-    if not hasattr(torch.ops.torchvision, "nms"):
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _KEPT.append(library)
-    return getattr(import_module("lightly.loss"), name)(**settings)
+    """Return a loss of lightly."""
+    return lightly_loss(name)(**settings)
 
-
-_KEPT: list[Any] = []
-"""Operators vanish with the library object that defined them."""
 
 _QUEUE = 4096
 
@@ -134,6 +127,49 @@ def _their_sigreg(_: int) -> Loss:
     return lambda rows: module(rows[None])
 
 
+_MASK_IMAGES, _MASK_PATCHES = 8, 196
+
+
+def _mask(batch: int) -> Any:
+    """Return a mask of so many patches, spread evenly over the images."""
+    mask = torch.zeros(_MASK_IMAGES, _MASK_PATCHES, dtype=torch.bool)
+    mask[:, : batch // _MASK_IMAGES] = True
+    return mask
+
+
+def _ibot(prototypes: int) -> Loss:
+    center = torch.zeros(prototypes)
+
+    def loss(student: Any, teacher: Any) -> Any:
+        nonlocal center
+        targets = teacher_distribution(teacher, 0.04, center)
+        center = moved_center(center, teacher)
+        return ibot_loss(student, targets, _mask(len(student)))
+
+    return loss
+
+
+def _their_ibot(prototypes: int) -> Loss:
+    module = lightly("IBOTPatchLoss", output_dim=prototypes)
+    # Its mask has rows and columns of patches.
+    return lambda student, teacher: module(
+        teacher, student, _mask(len(student)).unflatten(1, (14, 14))
+    )
+
+
+def _w_mse(_: int) -> Loss:
+    def loss(one: Any, other: Any) -> Any:
+        orders = torch.randperm(len(one))[None]
+        return w_mse_loss((one, other), orders, slice_size=256)
+
+    return loss
+
+
+def _their_w_mse(dim: int) -> Loss:
+    module = lightly("WMSELoss", embedding_dim=dim, w_size=256)
+    return lambda one, other: module(torch.cat([one, other]))
+
+
 def _simple(loss: Loss) -> Callable[[int], Loss]:
     return lambda _: loss
 
@@ -167,7 +203,10 @@ CASES: Mapping[str, Case] = {
     "SwAV, 3000 prototypes": Case(2, _swav, _their_swav, width=3000),
     "DINO, 4096 prototypes": Case(4, _dino, _their_dino, width=4096, without_gradient=2),
     "DINO, 65536 prototypes": Case(4, _dino, _their_dino, width=65536, without_gradient=2),
+    "iBOT, 4096 prototypes": Case(2, _ibot, _their_ibot, width=4096, without_gradient=1),
+    "W-MSE, width 128": Case(2, _w_mse, _their_w_mse, width=128),
     "KoLeo": Case(1, _simple(koleo_loss), _peer("KoLeoLoss")),
     "SIGReg": Case(1, _sigreg, _their_sigreg),
 }
-"""Losses by name. DINO has its centre moved, SwAV its codes made, as a training step does."""
+"""Losses by name. DINO has its centre moved, SwAV its codes made, as a training step does. SIGReg
+and W-MSE draw at random, and so does lightly, so that their values differ a little."""

@@ -11,7 +11,7 @@ from torch import nn
 
 from reference_impl.ema import cosine_to_one, frozen_copy, move_average
 from reference_impl.heads import mlp
-from reference_impl.losses.precision import unit_rows
+from reference_impl.losses.directions import squared_gap
 from reference_impl.method import Arm, Batch, Claim, Method, Preset, Recipe, StepOutput
 from reference_impl.shapes import Float, Tensor
 
@@ -60,7 +60,7 @@ def _gap(predictions: Tensor, targets: Tensor) -> Tensor:
             f"found {tuple(predictions.shape)} and {tuple(targets.shape)}"
         )
     # The difference, not 2 - 2 cos: near 0, which matters here, it keeps its digits.
-    return (unit_rows(predictions) - unit_rows(targets.detach())).square().sum(-1).mean()
+    return squared_gap(predictions, targets.detach()).mean()
 
 
 @dataclass(frozen=True)

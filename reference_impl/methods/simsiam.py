@@ -10,7 +10,7 @@ from torch import nn
 
 from reference_impl.ema import frozen_copy, move_average
 from reference_impl.heads import mlp
-from reference_impl.losses.precision import unit_rows
+from reference_impl.losses.directions import cosine
 from reference_impl.method import Arm, Batch, Claim, Method, Preset, Recipe, StepOutput
 from reference_impl.shapes import Float, Tensor
 
@@ -49,7 +49,7 @@ def _negative_cosine(predictions: Tensor, targets: Tensor) -> Tensor:
             "a prediction (batch, dim) must have the shape of the other view's projection, "
             f"found {tuple(predictions.shape)} and {tuple(targets.shape)}"
         )
-    return -(unit_rows(predictions) * unit_rows(targets)).sum(-1).mean()
+    return -cosine(predictions, targets).mean()
 
 
 @dataclass(frozen=True)
