@@ -58,10 +58,10 @@ def steps(setting: Setting) -> dict[str, Step]:
     found: dict[str, Step] = {"verify": partial(verified, setting)}
     for method in METHODS:
         for name, how in OURS.items():
-            if setting.cuda or not how.get("cuda_graph"):
+            if setting.cuda or name == "float32":
                 found[f"images/{method}/{name}"] = partial(our_speed, setting, method, how)
         if find_spec("lightly") is not None:
-            for precision in ("float32", "bfloat16"):
+            for precision in ("float32", "bfloat16") if setting.cuda else ("float32",):
                 found[f"images/{method}/lightly {precision}"] = partial(
                     lightly_speed, setting, method, precision
                 )
@@ -93,8 +93,6 @@ def gpu_tests() -> Mapping[str, Any]:
 def our_speed(setting: Setting, method: str, how: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return images a second of our training: ResNet-18 on images of 32 x 32, views included."""
     batch = 4 if setting.small else BATCH
-    if setting.small and how.get("compile"):
-        return {"left_out": "compiling takes minutes on a CPU"}
     spec = RunSpec(
         method,
         config=CONFIGS[method],

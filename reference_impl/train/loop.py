@@ -32,6 +32,9 @@ ranks noisy, and the weights hardly move at the end of the schedule."""
 FINAL_LOSSES = 20
 """Updates whose mean is the final loss and its terms. A choice."""
 
+AGREE_EVERY = 10
+"""Updates after which several processes ask each other whether to stop: it costs a message."""
+
 
 def train(spec: RunSpec) -> RunResult:
     """Train what `spec` says and return how it ended.
@@ -61,11 +64,10 @@ class _Run:
     def __init__(self, session: Session) -> None:
         self.session, self.spec = session, session.spec
         self.random_probe: dict[str, float] = {}
-        self.probes: dict[str, float] = {}
         self.seconds = 0.0
         self.monitor: Monitor | None = None
-        self.last: deque[StepOutput] = deque(maxlen=_kept(session))
-        self.recent: deque[Mapping[str, Tensor]] = deque(maxlen=FINAL_LOSSES)
+        self.last: deque[dict[str, Tensor]] = deque(maxlen=_kept(session))
+        self.recent: deque[dict[str, Tensor]] = deque(maxlen=FINAL_LOSSES)
         self._logged = (0, 0.0)
 
     def result(self) -> RunResult:
@@ -97,6 +99,8 @@ class _Run:
             state = checkpoint.load(out, session.settings)
             session.restore(state)
             self.random_probe, self.seconds = state["random_probe"], state["seconds"]
+            self.recent.extend(_moved(one, session.device) for one in state["recent"])
+            self.last.extend(_moved(one, session.device) for one in state["last"])
             if rank() == 0:
                 cut_log(out, session.done)
             return
@@ -112,7 +116,7 @@ class _Run:
             self._observe(update, begun, bar, watched=watched)
             session.done += 1
             bar.advance()
-            stop = interrupt.asked(together=watched)
+            stop = interrupt.asked(together=session.done % AGREE_EVERY == 0)
             if due(spec.probe_every, session) or due(spec.save_every, session) or stop:
                 self._synchronise()
                 self.seconds += time.perf_counter() - begun
@@ -185,8 +189,9 @@ class _Run:
             return
         state = self.session.state()
         if rank() == 0:
-            extra = {"random_probe": self.random_probe, "seconds": self.seconds}
-            checkpoint.save(self.spec.out, {**state, **extra})
+            state |= {"random_probe": self.random_probe, "seconds": self.seconds}
+            state |= {"recent": list(self.recent), "last": list(self.last)}
+            checkpoint.save(self.spec.out, state)
 
     def _final(self) -> dict[str, float]:
         final = {
@@ -194,9 +199,11 @@ class _Run:
             for name in (self.recent[-1] if self.recent else {})
         }
         if self.last:
-            features = _first_rows([out.features[:1] for out in self.last])
-            embeddings = _first_rows([out.embeddings for out in self.last])
-            final |= measured(features[0] if features else None, tuple(embeddings))
+            rows = {
+                name: torch.cat([one[name] for one in self.last])[-FINAL_ROWS:].float().cpu()
+                for name in self.last[-1]
+            }
+            final |= measured(rows.pop("features", None), tuple(rows.values()))
         if self.spec.probe:
             final |= self.random_probe | self._probed(linear=True)
         return final
@@ -217,22 +224,17 @@ def _kept(session: Session) -> int:
 
 
 def _cloned(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies in memory of their own: a CUDA graph overwrites its outputs."""
     return {name: value.detach().clone() for name, value in values.items()}
 
 
-def _snapshot(output: StepOutput) -> StepOutput:
-    """Return the rows of an output in memory of their own: a graph overwrites its own."""
-    return StepOutput(
-        output.loss,
-        {},
-        tuple(rows.clone() for rows in output.features),
-        tuple(rows.clone() for rows in output.embeddings),
-    )
+def _moved(values: Mapping[str, Tensor], device: str) -> dict[str, Tensor]:
+    return {name: value.to(device) for name, value in values.items()}
 
 
-def _first_rows(several: list[tuple[Tensor, ...]]) -> list[Tensor]:
-    """Return the outputs of several updates view by view, at most FINAL_ROWS rows on the host."""
-    return [
-        torch.cat(views)[-FINAL_ROWS:].flatten(1).float().cpu()
-        for views in zip(*several, strict=True)
-    ]
+def _snapshot(output: StepOutput) -> dict[str, Tensor]:
+    """Return the first view's features and all views' embeddings, (batch, anything)."""
+    rows = {f"embeddings {k}": one.flatten(1) for k, one in enumerate(output.embeddings)}
+    if output.features:
+        rows["features"] = output.features[0].flatten(1)
+    return _cloned(rows)

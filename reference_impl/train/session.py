@@ -78,10 +78,10 @@ class Session:
         told = settings(
             spec,
             preset,
-            steps=steps,
+            schedule,
             steps_per_epoch=order.steps_per_epoch,
             dataset_size=len(images.train),
-            lr=schedule.peak_lr,
+            augment=policy,
         )
         return cls(spec, preset, device, images, order, views, updater, told)
 

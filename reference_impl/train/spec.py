@@ -11,6 +11,7 @@ from kb.errors import UsageError, nearest
 from reference_impl import registry
 from reference_impl.distributed import world
 from reference_impl.method import Preset, Recipe
+from reference_impl.optim import Schedule
 
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 Compile = Literal["no", "default", "max-autotune"]
@@ -131,7 +132,13 @@ def total_steps(spec: RunSpec, recipe: Recipe, steps_per_epoch: int) -> int:
 
 
 def settings(
-    spec: RunSpec, preset: Preset, *, steps: int, steps_per_epoch: int, dataset_size: int, lr: float
+    spec: RunSpec,
+    preset: Preset,
+    schedule: Schedule,
+    *,
+    steps_per_epoch: int,
+    dataset_size: int,
+    augment: str,
 ) -> dict[str, Any]:
     """Return what `config.json` says of a run: flat, under the names that ssl-doctor knows."""
     recipe = {k: v for k, v in asdict(preset.recipe).items() if k not in {"base_lr", "lr_batch"}}
@@ -147,13 +154,15 @@ def settings(
         "augment_set": dict(spec.augment_set),
         "encoder": spec.encoder_name,
         "method": registry.get(spec.method).name,
-        "lr": lr,
+        "augment": augment,
+        "lr": schedule.peak_lr,
+        "warmup_epochs": round(schedule.warmup / steps_per_epoch, 3),
         "batch_size": preset.recipe.batch_size // (world() * spec.accum),
         "global_batch_size": preset.recipe.batch_size,
         "world_size": world(),
         "accum_steps": spec.accum,
-        "epochs": round(steps / steps_per_epoch, 3),
-        "steps": steps,
+        "epochs": round(schedule.total / steps_per_epoch, 3),
+        "steps": schedule.total,
         "dataset_size": dataset_size,
         "grad_clip": preset.recipe.grad_clip or 0.0,
     }

@@ -107,6 +107,21 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_and_logs_each_step_once(
     assert logged(parts) == logged(whole)
 
 
+def test_the_result_of_a_run_resumed_near_its_end_is_that_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Final losses and ranks come from the last updates, some of them before the interruption."""
+    use_tiny(monkeypatch)
+    whole = train(replace(SPEC, out=tmp_path / "whole")).final
+    for call in (55, 60):
+        spec = replace(SPEC, out=tmp_path / str(call))
+        with monkeypatch.context() as patch:
+            interrupted_at(patch, call, signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                train(spec)
+        assert train(replace(spec, resume=True)).final == whole
+
+
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_tiny(monkeypatch)
     render, calls = Views.batch, [0]
