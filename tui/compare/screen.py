@@ -54,9 +54,9 @@ class CompareScreen(DoctorScreen):
         scrollbar-gutter: stable; scrollbar-size-vertical: 1;
     }
     CompareScreen.-wide #compare-panes {
-        grid-size: 3 1; grid-columns: 6fr 5fr 3fr; grid-rows: 1fr;
+        grid-size: 2 2; grid-columns: 6fr 5fr; grid-rows: 1fr 1fr;
     }
-    CompareScreen.-wide #overlay { column-span: 1; }
+    CompareScreen.-wide #overlay { column-span: 1; row-span: 2; }
     CompareScreen.-narrow #compare-panes {
         grid-size: 1 3; grid-columns: 1fr; grid-rows: 2fr 1fr 1fr;
     }

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from tui.plain import shown_line
 from tui.run.picture import GUTTER, Chart, Painter, Picture, Reading, said, spread
 from tui.run.raster import Ink
+from tui.run.scale import number
 
 _INKS: dict[Ink, str] = {
     Ink.BACK: "chart--back",
@@ -199,12 +200,12 @@ class ChartView(Widget):
         """Return the words of the first row, those first that must not be cut."""
         parts = [(f" {shown_line(chart.metric, 40)} ", _TITLE), (" ", _VALUE)]
         readings = [self._reading(place) for place in range(len(chart.curves))]
-        for place, (curve, reading) in enumerate(zip(chart.curves, readings, strict=True)):
-            if len(readings) > 1:
-                parts.append((f"{'▄○'[place]} ", _INKS[(Ink.FIRST, Ink.SECOND)[place]]))
+        if len(readings) > 1:
+            parts += _both(readings)
+        elif self._cursor is not None or not chart.curves[0].ends_broken:
+            parts.append((f"{said(readings[0]) if readings[0] else 'nothing logged'}  ", _VALUE))
+        for curve in chart.curves:
             broken, first = int(curve.broken.sum()), curve.first_broken()
-            if first is None or self._cursor is not None or not curve.broken[-1]:
-                parts.append((f"{said(reading) if reading else 'nothing logged'}  ", _VALUE))
             if first is not None:
                 parts.append((f"✗ {broken:,} NaN/inf from {first:,}  ", "chart--broken"))
         if self.is_log:
@@ -226,6 +227,17 @@ class ChartView(Widget):
         if name not in self._styles:
             self._styles[name] = self.get_component_rich_style(name)
         return self._styles[name]
+
+
+def _both(readings: list[Reading | None]) -> list[tuple[str, str]]:
+    """Return what two curves say, each behind its sign, with the step or steps."""
+    parts: list[tuple[str, str]] = []
+    for sign, ink, reading in zip("▄○", (Ink.FIRST, Ink.SECOND), readings, strict=True):
+        value = number(reading.value) if reading else "nothing"
+        parts.append((f"{sign} {value}  ", _INKS[ink]))
+    steps = list(dict.fromkeys(f"{one.step:,}" for one in readings if one))
+    words = "at step" if len(steps) == 1 else "at steps"
+    return [*parts, (f"{words} {' and '.join(steps)}  ", _VALUE)]
 
 
 def _fitting(parts: list[tuple[str, str]], width: int) -> list[tuple[str, str]]:

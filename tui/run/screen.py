@@ -101,7 +101,7 @@ class RunScreen(DoctorScreen):
         self.set_interval(AGE_EVERY, self._pass_time)
         self._draw()
         if self.session.has_run:
-            self.query_one(Charts).focus()
+            self.call_after_refresh(self.query_one(Charts).focus)
 
     def on_run_changed(self) -> None:
         """Draw what changed, at most every REDRAW_EVERY seconds."""

@@ -71,6 +71,11 @@ class Trace:
         places = np.flatnonzero(self.broken)
         return int(self.steps[places[0]]) if places.size else None
 
+    @property
+    def ends_broken(self) -> bool:
+        """Tell whether the newest value is not finite."""
+        return len(self) > 0 and bool(np.isnan(self.values[-1]))
+
     def followed_by(self, later: Trace) -> Trace:
         """Return this trace with what `later` holds after its last step."""
         if not len(self):
