@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from hypothesis import settings
 
 # Whoever shares the machine decides how long an example takes; pytest's own timeout stands.

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from ask_driving import NUMBERS, Engine, ask, opened
+from ask_driving import NUMBERS, Engine, ask, fake_engine, opened
 from textual.pilot import Pilot
 from tui_golden import check, golden_form
 from tui_pilot import driven, until
@@ -14,7 +14,7 @@ from tui_pilot import driven, until
 from kb.errors import InputUnreadable
 from tui.app import DoctorApp
 
-pytest_plugins = ("ask_driving",)
+engine = fake_engine
 
 
 SIZES = ((80, 24), (100, 30), (120, 40))

@@ -15,6 +15,7 @@ from ask_driving import (
     ask,
     box,
     entry,
+    fake_engine,
     opened,
     page_text,
     results,
@@ -27,7 +28,7 @@ from tui.ask.states import EXAMPLES
 from tui.ask.status import StatusLines
 from tui.widgets.footer import KeyFooter
 
-pytest_plugins = ("ask_driving",)
+engine = fake_engine
 
 
 def status(app: DoctorApp) -> str:

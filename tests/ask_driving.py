@@ -158,7 +158,7 @@ class Engine:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+def fake_engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Put `Engine` in the place of the assistant."""
     stands = Engine()
     monkeypatch.setattr("tui.consult.answered", stands.answered)
