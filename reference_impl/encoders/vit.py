@@ -107,11 +107,8 @@ class VisionTransformer(nn.Module):
         super().__init__()
         if image_size % patch_size:
             raise ValueError(f"image size {image_size} is not a multiple of patch {patch_size}")
-        if pooling == "class" and not class_token:
-            raise ValueError('pooling "class" needs a class token; use pooling="mean"')
         self.width, self.heads = width, heads
         self.patch_size, self.channels = patch_size, channels
-        self.pooling: Pooling = pooling
         self.grid = image_size // patch_size
         self.patch_embedding = nn.Conv2d(channels, width, patch_size, stride=patch_size)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width)) if class_token else None
@@ -122,6 +119,7 @@ class VisionTransformer(nn.Module):
         rates = torch.linspace(0.0, drop_path, depth).tolist()
         self.blocks = nn.Sequential(*[Block(width, heads, mlp_ratio, rate) for rate in rates])
         self.norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.use_pooling(pooling)
         self._initialise(init)
 
     def _initialise(self, init: Init) -> None:
@@ -131,6 +129,12 @@ class VisionTransformer(nn.Module):
         # As a Linear over the pixels of a patch: Conv2d's own init looks at each pixel alone.
         nn.init.xavier_uniform_(self.patch_embedding.weight.view(self.width, -1))
         nn.init.zeros_(self.patch_embedding.bias)
+
+    def use_pooling(self, pooling: Pooling) -> None:
+        """Choose what the features are; ValueError for a class token that is not there."""
+        if pooling == "class" and self.class_token is None:
+            raise ValueError('pooling "class" needs a class token; use pooling="mean"')
+        self.pooling = pooling
 
     @property
     def prefix(self) -> int:

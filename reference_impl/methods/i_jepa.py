@@ -223,7 +223,7 @@ class IJEPA(Method):
     def __init__(self, encoder: nn.Module, config: IJEPAConfig) -> None:
         super().__init__(encoder, config)
         vit = needs_patches(encoder, "I-JEPA")
-        vit.pooling = "mean"
+        vit.use_pooling("mean")
         self.predictor = Predictor(vit.width, vit.heads, vit.grid, config)
         self.target = frozen_copy(encoder)
         without_drop_path(self.target)
@@ -305,12 +305,14 @@ PRESETS = {
             ema_momentum=0.99,
             min_keep=4,
         ),
+        # No loss term couples images, so small batches buy more updates.
         Recipe(
             "adamw",
             base_lr=1e-3,
-            batch_size=256,
-            epochs=40,
-            warmup_epochs=4,
+            lr_batch=0,
+            batch_size=64,
+            epochs=10,
+            warmup_epochs=1,
             weight_decay=0.04,
         ),
         "our choice for 28 to 32 pixels on a CPU",
