@@ -1,7 +1,7 @@
 """Augmentations on the device, a whole batch at a time and each image its own: no loader threads.
 
 A view is geometry (crop, flip, rotation: one affine grid), colour (one matrix an image), then
-solarisation and blur (two matrix products). All randomness comes from one generator.
+blur (two matrix products) and solarisation. All randomness comes from one generator.
 """
 
 from __future__ import annotations

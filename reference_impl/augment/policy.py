@@ -84,8 +84,9 @@ POLICIES: Mapping[str, PolicySet] = {
     ),
 }
 """`digits`: no flips, since a flipped 2 is no digit. `small`: up to 64 pixels, without blur.
-`photo`: SimCLR at strength 1 (arXiv:2002.05709, appendix A). `byol`: the two unequal views of
-BYOL (arXiv:2006.07733, appendix B), which Barlow Twins and VICReg took over."""
+`photo`: SimCLR at strength 1 (google-research/simclr at 244e712, data_util.py). `byol`: two
+unequal views, one always blurred, the other sometimes solarised, as Barlow Twins has them too
+(facebookresearch/barlowtwins at 046eec3, main.py)."""
 
 
 def default_policy(data: str, side: int) -> str:

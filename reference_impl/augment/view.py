@@ -51,11 +51,11 @@ def render(
     """Return the views that `draws` stand for; the same draws give the same views."""
     images = _cropped(pixels.float() / 255.0, draws[:, :6], policy, side or pixels.shape[-1])
     images = recoloured(images, colour_matrices(draws[:, 6:12], policy), policy)
+    if policy.blur:
+        images = _blurred(images, draws[:, 13:15], policy)
     if policy.solarise:
         chosen = (draws[:, 12] < policy.solarise)[:, None, None, None]
         images = torch.where(chosen & (images >= 0.5), 1.0 - images, images)
-    if policy.blur:
-        images = _blurred(images, draws[:, 13:15], policy)
     return images
 
 

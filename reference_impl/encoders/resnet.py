@@ -1,8 +1,9 @@
 """ResNet-18 and ResNet-50 (He et al., arXiv:1512.03385), with the stem that small images need.
 
-Up to 64 pixels the first convolution is 3 x 3 with stride 1 and there is no max pooling, as in
-SimCLR's CIFAR-10 runs (arXiv:2002.05709, appendix B.9). The stride of a bottleneck sits on its
-3 x 3 convolution. The last norm of each block starts at zero, so that blocks start as identities.
+Up to 64 pixels the first convolution is 3 x 3 with stride 1 and there is no max pooling: the
+`cifar_stem` of SimCLR's code (google-research/simclr at 383d414, resnet.py). As there, the stride
+of a bottleneck sits on its 3 x 3 convolution, and the last norm of a block starts at zero, so
+that blocks start as identities.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 from reference_impl.shapes import Tensor
 
 TRUST = 0.001
-"""Default trust coefficient, as in the official code of SimCLR, Barlow Twins and VICReg."""
+"""Default trust coefficient of SimCLR's code (google-research/simclr at 036ea7b,
+lars_optimizer.py) and Barlow Twins' (facebookresearch/barlowtwins at 046eec3, main.py)."""
 
 
 class LARS(Optimizer):
@@ -23,7 +24,8 @@ class LARS(Optimizer):
 
         m <- momentum m + scale d;  w <- w - lr m
 
-    No value leaves the device.
+    as Barlow Twins' code does; SimCLR's puts lr into m, which differs while lr changes. No value
+    leaves the device.
     """
 
     def __init__(

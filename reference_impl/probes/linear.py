@@ -1,7 +1,7 @@
 """A linear probe in closed form: ridge regression on the classes, its penalty by leave-one-out.
 
-It needs no learning rate and no seed, and takes milliseconds where gradient descent takes
-minutes; logistic regression reaches about the same accuracy.
+It needs no learning rate and no seed, and a fiftieth of the time of logistic regression by
+L-BFGS, which on features of a random encoder was 1.6 points of digits better.
 """
 
 from __future__ import annotations
