@@ -7,6 +7,7 @@ product; contrast alone also shifts by the image's mean grey, which every later 
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 
@@ -34,20 +35,31 @@ def colour_matrices(
     saturation = factor(3, policy.saturation)
     saturation = torch.where(draws[:, 5] < policy.gray, 0.0 * saturation, saturation)
     turn = torch.where(jittered, (2 * draws[:, 4] - 1) * policy.hue * 2 * math.pi, 0.0 * saturation)
-    keep, along, across = _hue_parts(draws)
+    keep, along, across = _hue_parts(draws.device)
     # Saturation scales both chroma axes, which commutes with turning them.
     chroma = torch.cos(turn)[:, None, None] * along + torch.sin(turn)[:, None, None] * across
     matrix = keep + saturation[:, None, None] * chroma
     return matrix * (brightness * contrast)[:, None, None], brightness, contrast
 
 
-def _hue_parts(like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the matrices that keep luma, keep chroma, and turn chroma by a right angle."""
-    to_yiq = torch.tensor(_YIQ, device=like.device)
-    back = torch.linalg.inv(torch.tensor(_YIQ, dtype=torch.float64)).float().to(like.device)
+@cache
+def _hue_parts(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the matrices that keep luma, keep chroma, and turn chroma by a right angle.
+
+    Made once: a constant sent to a GPU at every step would hold the step up.
+    """
+    to_yiq = torch.tensor(_YIQ, dtype=torch.float64)
+    back = torch.linalg.inv(to_yiq)
     turned = torch.stack([torch.zeros_like(to_yiq[0]), -to_yiq[2], to_yiq[1]])
     luma = back[:, :1] @ to_yiq[:1]
-    return luma, torch.eye(3, device=like.device) - luma, back @ turned
+    parts = (luma, torch.eye(3, dtype=torch.float64) - luma, back @ turned)
+    keep, along, across = (part.float().to(device) for part in parts)
+    return keep, along, across
+
+
+@cache
+def _luma(device: torch.device) -> Tensor:
+    return torch.tensor(_YIQ[0], device=device)
 
 
 def recoloured(
@@ -68,7 +80,6 @@ def recoloured(
         mean = flat.mean(dim=(1, 2)) * brightness
     else:
         scaled = matrix @ flat
-        luma = torch.tensor(_YIQ[0], device=images.device)
-        mean = flat.mean(dim=2) @ luma * brightness
+        mean = flat.mean(dim=2) @ _luma(images.device) * brightness
     shifted = scaled + ((1 - contrast) * mean)[:, None, None]
     return shifted.clamp(0, 1).view_as(images)

@@ -27,12 +27,14 @@ class Views:
 
     def batch(self, rows: Int[Tensor, " batch"]) -> Batch:
         """Return the batch of the images at `rows`."""
-        part = self.images.train.at(rows.to(self.images.train.labels.device))
+        split = self.images.train
+        rows = rows.to(split.labels.device, non_blocking=True)
+        pixels = split.pixels[rows]
         return Batch(
-            views=tuple(self._view(part.pixels, place) for place in range(self.plan.views)),
-            small=tuple(self._small(part.pixels) for _ in range(self.plan.small)),
-            labels=part.labels if self.plan.labels else None,
-            texts=part.texts if self.plan.texts else None,
+            views=tuple(self._view(pixels, place) for place in range(self.plan.views)),
+            small=tuple(self._small(pixels) for _ in range(self.plan.small)),
+            labels=split.labels[rows] if self.plan.labels else None,
+            texts=split.texts[rows] if self.plan.texts else None,
         )
 
     def _view(self, pixels: Tensor, place: int) -> Tensor:
