@@ -57,7 +57,7 @@ def check_output(output: StepOutput, dim: int, views: int = 2) -> None:
     assert output.loss.ndim == 0
     assert output.loss.requires_grad
     assert [tuple(rows.shape) for rows in output.embeddings] == [(8, dim)] * views
-    assert [tuple(rows.shape) for rows in output.features] == [(8, 128)] * views
+    assert [tuple(rows.shape) for rows in output.features] == [(8, small_cnn(1, 8).width)] * views
     known = set(vocabulary().names())
     assert set(output.terms) <= known
     held = [*output.terms.values(), *output.embeddings, *output.features]
