@@ -26,7 +26,7 @@ from assistant.answer import (
 )  # fmt: skip
 from ingest.runs.follow import Life
 from kb.run import Finding, Naming, Run, Series
-from kb.types import Entry
+from kb.types import Entry, Scalar
 from tui.app import DoctorApp
 from tui.messages import RunChanged
 from tui.run.screen import RunScreen
@@ -90,7 +90,9 @@ def small_run(steps: int = 400, *, nan_from: int | None = None, name: str = "tra
         Naming("std", None, "two meanings", ("z_std", "raw_std")),
     )
     unknown = {"std": Series("std", spread, at, "std")}
-    config = {"method": "simclr", "batch_size": 32, "temperature": 0.5, "dim": 128}
+    config: dict[str, Scalar] = {
+        "method": "simclr", "batch_size": 32, "temperature": 0.5, "dim": 128,
+    }  # fmt: skip
     return Run(
         config, series, unknown, "runs/exp7", "JSON lines", ("runs/exp7/log.jsonl",),
         names=names, findings=(Finding("step repeated", "step 3 was logged twice", "log", 3),),
