@@ -49,7 +49,7 @@ class IngestDialog(DoctorModal[bool]):
     DEFAULT_CSS = """
     #ingest-box { height: 90%; width: 90%; max-width: 100; }
     #ingest-progress { height: auto; }
-    #ingest-page { height: 1fr; background: $surface; }
+    #ingest-page { height: 1fr; background: $surface; scrollbar-gutter: stable; }
     """
 
     class Step(Message):

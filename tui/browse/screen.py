@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from functools import partial
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from assistant.shelf import NOT_WRITTEN, YOURS, Group, Grouping, ShelfItem, found, grouped
 from tui.browse import jobs
+from tui.browse.notes import ALL, NotesScreen
 from tui.browse.pages import (
     entry_blocks,
     no_match_blocks,
@@ -18,7 +18,6 @@ from tui.browse.pages import (
     topic_blocks,
 )
 from tui.browse.rows import counted, headed, row, shelf_row
-from tui.browse.shelves import ShelvesScreen
 from tui.plain import shown_line
 from tui.references import has_browser, is_address
 from tui.widgets.filter_box import FilterBox
@@ -29,13 +28,10 @@ if TYPE_CHECKING:
     from assistant.explain import Page
     from assistant.sections import PageSection
 
-ALL = "everything"
-"""The shelf that holds all of them."""
-
 GROUPINGS: tuple[Grouping, ...] = ("family", "status", "method")
 
 
-class BrowseScreen(ShelvesScreen):
+class BrowseScreen(NotesScreen):
     """Shelves of families, statuses or methods; the items of one; the page of an item."""
 
     place = "browse"
@@ -47,10 +43,8 @@ class BrowseScreen(ShelvesScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._all: tuple[ShelfItem, ...] = ()
         self._ready = False
         self._by: Grouping = "family"
-        self._shelf = ALL
         self._listed: dict[str, ShelfItem] = {}
         self._pages: dict[str, Page] = {}
         self._parts: tuple[PageSection, ...] = ()
@@ -68,7 +62,7 @@ class BrowseScreen(ShelvesScreen):
         """Show the entry that another screen asked for, on the shelf of everything."""
         self._wanted = self.session.opened or ""
         if self._ready and self._wanted:
-            self._shelf, self.asked = ALL, ""
+            self.shelf, self.asked = ALL, ""
             self.query_one(FilterBox).clear_filter()
             self.show()
             self.items.focus()
@@ -87,7 +81,7 @@ class BrowseScreen(ShelvesScreen):
         if isinstance(outcome, Exception):
             self.error = outcome
         else:
-            self._all, self._ready, self.error = outcome, True, None
+            self.everything, self._ready, self.error = outcome, True, None
             self._pages.clear()
         self.show()
 
@@ -95,12 +89,12 @@ class BrowseScreen(ShelvesScreen):
 
     def show(self) -> None:
         """Fill shelves and list; the page follows what is chosen."""
-        kept = found(self._all, self.asked)
+        kept = found(self.everything, self.asked)
         groups = grouped(kept, self._by)
-        if self._shelf not in (ALL, YOURS, *(group.name for group in groups)):
-            self._shelf = ALL
+        if self.shelf not in (ALL, YOURS, *(group.name for group in groups)):
+            self.shelf = ALL
         self._show_shelves(groups, kept)
-        listed = [group for group in groups if self._shelf in (ALL, group.name)]
+        listed = [group for group in groups if self.shelf in (ALL, group.name)]
         self._listed = {
             f"{group.name}\n{item.document}\n{item.id}": item
             for group in listed
@@ -130,7 +124,7 @@ class BrowseScreen(ShelvesScreen):
             ListRow(group.name, partial(shelf_row, group.name, counted(group.items)))
             for group in groups
         ]
-        self.shelves.show([ListGroup(f"by {self._by}", rows)], key=self._shelf)
+        self.shelves.show([ListGroup(f"by {self._by}", rows)], key=self.shelf)
 
     def _key_of(self, wanted: str) -> str:
         return next((key for key, one in self._listed.items() if wanted == one.id), "")
@@ -139,26 +133,29 @@ class BrowseScreen(ShelvesScreen):
         if not self._ready:
             self.say_about("reading the catalogue …" if self.error is None else "✗ not read", [])
             return
+        if self.shelf != ALL:
+            kept = tuple(self._listed.values())
         entries = sum(one.kind == "entry" and one.owner == "bundled" for one in kept)
         yours = sum(one.owner == "user" and one.kind == "document" for one in kept)
         absent = sum(one.standing == NOT_WRITTEN for one in kept)
         facts = [f"{entries} entries", f"{absent} not written yet"]
         facts.insert(1, f"{yours} notes of yours")
-        self.say_about(self._shelf if self._shelf != ALL else f"by {self._by}", facts)
+        self.say_about(self.shelf if self.shelf != ALL else f"by {self._by}", facts)
 
     @property
-    def _item(self) -> ShelfItem | None:
+    def item(self) -> ShelfItem | None:
+        """The chosen item."""
         return self._listed.get(self.items.key or "")
 
     def show_item(self) -> None:
         """Show the page of the chosen item, read when it is not at hand."""
-        item = self._item
+        item = self.item
         if self.error is not None:
             self.show_page("error", self.failed_blocks(self.error))
         elif not self._ready:
             self.show_page("reading", [])
         elif item is None:
-            empty = self._shelf == YOURS and not self.asked
+            empty = self.shelf == YOURS and not self.asked
             self.show_page("none", no_notes_blocks() if empty else no_match_blocks(self.asked))
         elif item.kind == "topic":
             self.show_page(item.id, topic_blocks(item, self._written_in(item.family)))
@@ -172,15 +169,15 @@ class BrowseScreen(ShelvesScreen):
         return item.document if item.kind == "document" else item.id
 
     def _written_in(self, family: str) -> list[ShelfItem]:
-        return [one for one in self._all if one.family == family and one.kind == "entry"]
+        return [one for one in self.everything if one.family == family and one.kind == "entry"]
 
     def _page_read(self, item: ShelfItem, outcome: Page | Exception) -> None:
         if isinstance(outcome, Exception):
-            if item is self._item:
+            if item is self.item:
                 self.show_page("error", self.failed_blocks(outcome))
             return
         self._pages[self._page_name(item)] = outcome
-        if item is self._item:
+        if item is self.item:
             self._show_read(item, outcome)
 
     def _show_read(self, item: ShelfItem, page: Page) -> None:
@@ -202,22 +199,22 @@ class BrowseScreen(ShelvesScreen):
 
     def choose_shelf(self, key: str) -> None:
         """List one shelf."""
-        if key != self._shelf:
-            self._shelf = key
+        if key != self.shelf:
+            self.shelf = key
             self.show()
 
     def action_next_grouping(self) -> None:
         """Group by the next of family, status and method; the chosen item stays chosen."""
-        chosen = self._item
+        chosen = self.item
         self._by = GROUPINGS[(GROUPINGS.index(self._by) + 1) % len(GROUPINGS)]
-        self._shelf = ALL
+        self.shelf = ALL
         self.show()
         if chosen is not None:
             self.items.choose(self._key_of(chosen.id))
 
     def action_next_part(self, by: int) -> None:
         """Step through the fixes and references of an entry, or the sections of a document."""
-        item = self._item
+        item = self.item
         if self._parts and item is not None:
             self._part = (self._part + by) % len(self._parts)
             self._show_read(item, self._pages[self._page_name(item)])
@@ -228,7 +225,7 @@ class BrowseScreen(ShelvesScreen):
         """Grey out what does not apply to the chosen item."""
         if not self.is_mounted:
             return True
-        item = self._item
+        item = self.item
         if action == "remove_document":
             # Left out rather than greyed: most of the catalogue is not the user's.
             return item is not None and item.owner == "user"
@@ -238,50 +235,13 @@ class BrowseScreen(ShelvesScreen):
             return True if self._reference() is not None else None
         return True
 
-    # Notes of the user's
-
-    def action_add_notes(self) -> None:
-        """Ask for a path, ingest it, and show the report."""
-        from tui.browse.ingest_dialog import IngestDialog
-
-        self.doctor.push_screen(IngestDialog(), self._added)
-
-    def _added(self, changed: bool | None) -> None:
-        if changed:
-            self._shelf = YOURS
-            self.read()
-
-    def action_remove_document(self) -> None:
-        """Ask, and take the document that holds the chosen item out of the store."""
-        from tui.browse.remove_dialog import RemoveDialog
-
-        item = self._item
-        if item is not None and item.owner == "user":
-            held = [one for one in self._all if one.document == item.document]
-            entries = sum(one.kind == "entry" for one in held)
-            dialog = RemoveDialog(item.document.removeprefix("user:"), entries)
-            self.doctor.push_screen(dialog, partial(self._agreed, item))
-
-    def _agreed(self, item: ShelfItem, remove: bool | None) -> None:
-        if remove:
-            job = partial(jobs.removed, item.document)
-            self.run_job("remove", job, partial(self._removed, item))
-
-    def _removed(self, item: ShelfItem, outcome: tuple[str, ...] | Exception) -> None:
-        if isinstance(outcome, Exception):
-            self.doctor.say(f"not removed: {outcome}", problem=True)
-            return
-        self.doctor.say(f"✓ removed {PurePath(item.document).name}; the file is where it was")
-        self.stay = True
-        self.read()
-
     # What leaves the screen
 
     def to_copy(self) -> tuple[str, str] | None:
         """Return the chosen fix, reference or section, else the id of what is shown."""
         if self.error is not None:
             return shown_line(str(self.error), 2000), "the message"
-        item, chosen = self._item, self.page.chosen_item
+        item, chosen = self.item, self.page.chosen_item
         if item is None:
             return None
         if chosen is None and self._parts and self.page.items:
@@ -309,7 +269,7 @@ class BrowseScreen(ShelvesScreen):
 
     def equivalent_command(self) -> str:
         """Return the command that shows the same page, or the same list."""
-        item = self._item
+        item = self.item
         if item is None or item.kind == "topic":
             family = [] if item is None else ["--family", item.family]
             return shlex.join(["ssl-doctor", "list", *family, "--topics"])

@@ -59,7 +59,7 @@ async def test_the_grouping_goes_from_family_to_status_to_method_and_keeps_the_i
         assert [group.heading.partition(" (")[0] for group in screen.items._groups] == [
             "yours", "cured", "documented", "not written",
         ]  # fmt: skip
-        assert screen._item.id == "optim/fast"
+        assert screen.item.id == "optim/fast"
         await pilot.press("v")
         headings = [group.heading.partition(" (")[0] for group in screen.items._groups]
         assert headings == ["byol", "simclr", "any"]
@@ -180,9 +180,9 @@ async def test_brackets_go_through_the_list_without_leaving_the_page(library: Li
     async with opened("browse") as (_, pilot, screen):
         await pilot.press("enter", "right_square_bracket")
         assert screen.page.has_focus
-        assert screen._item.id == ITEMS[1].id
+        assert screen.item.id == ITEMS[1].id
         await pilot.press("left_square_bracket", "left_square_bracket")
-        assert screen._item.id == "optim/fast"
+        assert screen.item.id == "optim/fast"
 
 
 @driven
@@ -190,7 +190,7 @@ async def test_an_entry_that_another_screen_opens_is_shown(library: Library) -> 
     async with opened("browse") as (app, pilot, screen):
         await pilot.press("i", *"byol", "enter", "1")
         app.open_entry("loss/stuck")
-        await until(pilot, lambda: screen.is_current and screen._item.id == "loss/stuck")
+        await until(pilot, lambda: screen.is_current and screen.item.id == "loss/stuck")
         await until(pilot, lambda: "Symptoms" in page_text(screen))
         assert screen.equivalent_command() == "ssl-doctor explain loss/stuck"
 
@@ -203,7 +203,7 @@ async def test_an_entry_opened_before_browse_was_ever_shown_is_shown(library: Li
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, BrowseScreen)
-        await until(pilot, lambda: screen._item is not None and screen._item.id == "optim/fast")
+        await until(pilot, lambda: screen.item is not None and screen.item.id == "optim/fast")
 
 
 @driven
@@ -242,10 +242,13 @@ def said(box: IngestDialog) -> str:
 
 
 @driven
-async def test_a_folder_is_added_with_its_report_and_the_list_is_read_again(
-    library: Library,
+async def test_a_folder_is_added_with_its_report_and_list_and_answer_are_read_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(DoctorApp, "ask", lambda _, text: asked.append(text))
     async with opened("browse") as (app, pilot, screen):
+        app.session.query = "loss stuck"
         await pilot.press("plus")
         box = await dialog(app, pilot)
         assert "Obsidian" in said(box)
@@ -259,7 +262,10 @@ async def test_a_folder_is_added_with_its_report_and_the_list_is_read_again(
         library.items = (replace(MINE, id="user:/n/a.md", document="user:/n/a.md"), *ITEMS)
         await pilot.press("escape")
         await until(pilot, lambda: "user:/n/a.md" in listed(screen))
-        assert screen._shelf == "yours"
+        assert screen.shelf == "yours"
+        assert "0 entries" in about(screen)
+        assert "3 notes of yours" in about(screen)
+        assert asked == ["loss stuck"]
 
 
 @driven
