@@ -185,7 +185,7 @@ PRESETS = {
     ),
     "small": Preset(
         LeJEPAConfig(dim=64, hidden_dim=256, hidden_layers=1, weight=0.05),
-        Recipe("adamw", base_lr=2e-3, lr_batch=0, batch_size=256, epochs=20, warmup_epochs=1.0),
+        Recipe("adamw", base_lr=1.5e-3, lr_batch=0, batch_size=128, epochs=24, warmup_epochs=1.0),
         "ours: digits on a CPU",
     ),
 }

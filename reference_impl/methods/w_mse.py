@@ -152,7 +152,7 @@ PRESETS = {
     ),
     "small": Preset(
         WMSEConfig(dim=32, hidden_dim=256),
-        Recipe("adamw", base_lr=2e-3, lr_batch=0, batch_size=256, epochs=20, warmup_epochs=1.0),
+        Recipe("adamw", base_lr=1.5e-3, lr_batch=0, batch_size=128, epochs=24, warmup_epochs=1.0),
         "ours: digits on a CPU",
     ),
 }
