@@ -66,7 +66,6 @@ def chart_of(pair: Pair, row: Row) -> Chart | None:
         min(first for first, _ in extents),
         max(last for _, last in extents),
         _levels(pair, row.metric),
-        names=("A", "B"),
         marked=step,
         note=row.where if row.where.startswith("only") else "",
     )

@@ -23,8 +23,8 @@ GUTTER = 9
 class Chart:
     """What one chart shows.
 
-    `curves` are one, or two to be overlaid, with their `names`. `begin` and `end` are the steps
-    at its edges; `marked` is a step with a line through it, such as where two runs part.
+    `curves` are one, or two to be overlaid. `begin` and `end` are the steps at its edges;
+    `marked` is a step with a line through it, such as where two runs part.
     """
 
     metric: str
@@ -32,7 +32,6 @@ class Chart:
     begin: float
     end: float
     levels: tuple[Level, ...] = ()
-    names: tuple[str, ...] = ()
     marked: float | None = None
     note: str = ""
 

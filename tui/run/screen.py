@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,9 @@ class RunScreen(DoctorScreen):
         self._drawn_at = 0.0
         self._later: Timer | None = None
         self._shown: Run | None = None
+        self._path: Path | None = None
+        self._numbers: object = None
+        self._typed: Run | None = None
         self._anew = ""
         self._said: tuple[object, ...] = (None, None, None, None)
         self._told: tuple[str | None, ...] = ("nothing",)
@@ -104,12 +108,18 @@ class RunScreen(DoctorScreen):
             self.call_after_refresh(self.query_one(Charts).focus)
 
     def on_run_changed(self) -> None:
-        """Draw what changed, at most every REDRAW_EVERY seconds."""
+        """Draw what changed, at most every REDRAW_EVERY seconds; not behind another screen."""
+        if not self.is_current:
+            return
         rest = self._drawn_at + REDRAW_EVERY - time.monotonic()
         if rest <= 0:
             self._draw()
         elif self._later is None:
             self._later = self.set_timer(rest, self._draw)
+
+    def on_screen_resume(self) -> None:
+        """Draw what changed meanwhile."""
+        self._draw()
 
     # What is shown
 
@@ -129,6 +139,8 @@ class RunScreen(DoctorScreen):
             return
         self.redraws += 1
         run = self._run()
+        if self._path != self.session.run_path:
+            self._path, self._shown, self._anew = self.session.run_path, None, ""
         if began_anew(self._shown, run):
             self._anew = f"step {newest_step(self._shown) or 0:,}"
             self._history.forget()
@@ -140,12 +152,11 @@ class RunScreen(DoctorScreen):
         """Return the run, or the numbers given as one."""
         if self.session.numbers is None:
             return self.session.run
-        if self._shown is not None and self._shown.source == "values given":
-            return self._shown
-        try:
-            return as_run(self.session.numbers)
-        except SslDoctorError:
-            return None
+        if self._numbers is not self.session.numbers:
+            self._numbers, self._typed = self.session.numbers, None
+            with suppress(SslDoctorError):  # the engine says what is wrong
+                self._typed = as_run(self.session.numbers)
+        return self._typed
 
     def _pass_time(self) -> None:
         """Tell the age of the newest value, and write pages that were held back."""

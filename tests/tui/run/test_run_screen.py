@@ -131,6 +131,37 @@ async def test_numbers_given_stand_for_a_run() -> None:
 
 
 @driven
+async def test_other_numbers_and_another_run_take_the_place_of_the_first() -> None:
+    first, second = {"loss": 4.143}, {"z_std": 0.1}
+    async with opened(None, None, None, run_path=None, numbers=first) as (app, pilot, screen):
+        app.session.numbers = second
+        app.tell(RunChanged())
+        await until(pilot, lambda: screen.query_one(Charts).metrics == ["z_std"])
+        app.session.numbers, app.session.run_path = None, Path("runs/exp7")
+        app.session.run, app.session.life = small_run(400), LIVE
+        app.tell(RunChanged())
+        await until(pilot, lambda: "step 399" in state_of(screen))
+        app.session.run, app.session.run_path = small_run(40), Path("runs/exp8")
+        app.tell(RunChanged())
+        await until(pilot, lambda: "step 39 " in state_of(screen))
+        assert "cut short" not in verdict_of(screen), "another run is no log that began anew"
+
+
+@driven
+async def test_behind_another_screen_nothing_is_drawn_until_it_comes_back() -> None:
+    async with opened(small_run(50), small_answer(), LIVE) as (app, pilot, screen):
+        app.switch_mode("ask")
+        await pilot.pause(0.2)
+        before = screen.redraws
+        app.session.run = small_run(90)
+        app.tell(RunChanged())
+        await pilot.pause(0.8)
+        assert screen.redraws == before
+        app.switch_mode("run")
+        await until(pilot, lambda: "step 89" in state_of(screen))
+
+
+@driven
 async def test_charts_are_those_of_the_diagnosis_first_and_names_not_understood_last() -> None:
     async with opened(small_run(), small_answer(), LIVE) as (_, _, screen):
         assert screen.query_one(Charts).metrics == ["loss", "z_std", "grad_norm", "std"]
