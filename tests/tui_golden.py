@@ -7,12 +7,14 @@ the styles are. It is what an SVG snapshot holds, without its boilerplate: 4 KB 
 
 from __future__ import annotations
 
+import difflib
 import os
 import string
 from pathlib import Path
 
 from rich.style import Style
 from textual.app import App
+from textual.pilot import Pilot
 from textual.strip import Strip
 
 FOLDER = Path(__file__).parent / "tui" / "golden"
@@ -36,7 +38,21 @@ def check(app: App[None], name: str) -> None:
         path.write_text(shown, encoding="utf-8")
         return
     assert path.is_file(), f"no golden screen {path}; TUI_GOLDEN=write pytest makes it"
-    assert shown.split("\n") == path.read_text(encoding="utf-8").split("\n")
+    golden = path.read_text(encoding="utf-8")
+    if shown != golden:
+        differ = difflib.unified_diff(golden.split("\n"), shown.split("\n"), "golden", "shown")
+        raise AssertionError("\n".join([name, *differ]))
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Let the app work until the screen has stayed the same for three looks."""
+    seen: list[str] = []
+    for _ in range(200):
+        await pilot.pause(0.01)
+        seen.append(golden_form(pilot.app))
+        if len(seen) > 2 and len(set(seen[-3:])) == 1:
+            return
+    raise AssertionError("the screen never came to rest")
 
 
 def _runs(strip: Strip, names: dict[str, str]) -> str:

@@ -112,9 +112,7 @@ async def test_letters_move_like_arrow_keys(engine: Engine) -> None:
         await pilot.press("G")
         await until(pilot, lambda: entry(app).scroll_y > 0)
         await pilot.press("h")
-        panes = {entry(app).id, results(app).id}
-        assert app.focused is not None
-        assert app.focused.id in panes - {"entry"}
+        assert getattr(app.focused, "id", "") == "results"
 
 
 @driven

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ask_driving import NUMBERS, Engine, ask, fake_engine, opened
 from textual.pilot import Pilot
-from tui_golden import check, golden_form
+from tui_golden import check, golden_form, settle
 from tui_pilot import driven, until
 
 from kb.errors import InputUnreadable
@@ -115,7 +115,7 @@ async def _shown(name: str, size: tuple[int, int], engine: Engine, **options: An
         if "theme" in options:
             app.theme = options["theme"]
         await STATES[name](pilot, app, engine)
-        await pilot.pause()
+        await settle(pilot)
         options["look"](app)
         engine.gate.set()
     return app
