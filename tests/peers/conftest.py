@@ -2,7 +2,8 @@
 
 lightly and torchvision are no extras: CI installs them apart, and then SSL_DOCTOR_PEERS=required
 makes their absence a failure. torchvision's wheel cannot load its compiled part beside a CPU
-build of torch; `peers` declares the operators nms and qnms before it imports.
+build of torch: `peers` declares the operators nms and qnms before it imports it. That happens
+here, before any test is collected, since other packages of this folder import torchvision too.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import pytest
 
 from reference_impl.verify.peers import why_no_lightly
 
+REASON = why_no_lightly()
 
-@pytest.fixture(autouse=True, scope="session")
+
+@pytest.fixture(scope="session")
 def lightly() -> None:
     """Skip when lightly cannot be used, saying why; fail where it is required."""
-    if reason := why_no_lightly():
-        if os.environ.get("SSL_DOCTOR_PEERS") == "required":
-            pytest.fail(f"lightly is required here: {reason}")
-        pytest.skip(reason)
+    if REASON and os.environ.get("SSL_DOCTOR_PEERS") == "required":
+        pytest.fail(f"lightly is required here: {REASON}")
+    if REASON:
+        pytest.skip(REASON)

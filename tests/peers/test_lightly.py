@@ -12,6 +12,8 @@ from reference_impl.verify.case import Case
 from reference_impl.verify.cases import cases_of
 from reference_impl.verify.identities import peer_checks
 
+pytestmark = pytest.mark.usefixtures("lightly")
+
 CASES = [case for method in sorted(METHODS) for case in cases_of(method) if case.peer]
 
 

@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from reference_impl.verify.transcriptions.numbers import Array
+from reference_impl.verify.transcriptions.numbers import Array, IntArray
 
 
 def patches(image: Array, size: int) -> list[Array]:
@@ -25,7 +25,7 @@ def patches(image: Array, size: int) -> list[Array]:
 
 
 def mae(
-    images: Array, predictions: Array, masks: Array, size: int, *, normalise: bool = True
+    images: Array, predictions: Array, masks: IntArray, size: int, *, normalise: bool = True
 ) -> float:
     """Return the mean squared error over all removed patches of the batch.
 

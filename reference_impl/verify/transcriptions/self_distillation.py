@@ -7,7 +7,13 @@ from math import log, sqrt
 
 import numpy as np
 
-from reference_impl.verify.transcriptions.numbers import Array, cross_entropy, softmax, unit
+from reference_impl.verify.transcriptions.numbers import (
+    Array,
+    IntArray,
+    cross_entropy,
+    softmax,
+    unit,
+)
 
 
 def dino(
@@ -45,7 +51,7 @@ def moved_center(center: Array, teacher: Sequence[Array], momentum: float) -> Ar
 def ibot(
     student: Array,
     teacher: Array,
-    masks: Array,
+    masks: IntArray,
     center: Array,
     student_temperature: float,
     teacher_temperature: float,

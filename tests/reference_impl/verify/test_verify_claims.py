@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from reference_impl import registry
-from reference_impl.verify import arms, claims
+from reference_impl.verify import arms
 from reference_impl.verify.arms import ArmRun, finals
 from reference_impl.verify.claims import ClaimPlan, claims_of, method_of_the_day
+from reference_impl.verify.protocol import settings
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_claims_are_well_formed(method: str) -> None:
         assert claim.measure in vocabulary(), claim.id
         for arm in claim.arms:
             assert set(arm.config) <= set(vars(config)), claim.id
-        assert claims.settings(claim, claim.arms[0]) != claims.settings(claim, claim.arms[1])
+        assert settings(claim, claim.arms[0]) != settings(claim, claim.arms[1])
     assert len({claim.id for claim in entry.claims}) == len(entry.claims)
 
 

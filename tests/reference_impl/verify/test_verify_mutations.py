@@ -107,7 +107,7 @@ def _dino_with_added_centre(tensors: Tensors) -> Tensor:
 
 
 def _dino_with_leaking_teacher(tensors: Tensors) -> Tensor:
-    terms = []
+    terms: list[Tensor] = []
     for t in (1, 2):
         target = ((tensors[f"teacher_{t}"] - tensors["center"]) / 0.04).softmax(-1)
         logs = [(tensors[f"student_{s}"] / 0.1).log_softmax(-1) for s in range(1, 5) if s != t]

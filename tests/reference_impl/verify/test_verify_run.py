@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from click.testing import CliRunner
 from kb.errors import UsageError
 from kb.evidence import read_method_evidence
 from reference_impl.commands.verify import verify as command
+from reference_impl.shapes import Tensor
 from reference_impl.verify import check_values, evidence
 from reference_impl.verify.__main__ import main
+from reference_impl.verify.case import Case, Tensors
 from reference_impl.verify.cases import cases_of
 from reference_impl.verify.code_files import files_of_claims, files_of_training, files_of_values
 from reference_impl.verify.run import FAILED, Options, verify
@@ -31,11 +34,11 @@ def no_other_library(monkeypatch: pytest.MonkeyPatch) -> None:
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Halve every loss of I-JEPA."""
 
-    def halved(method: str) -> tuple[object, ...]:
-        def wrap(right):  # type: ignore[no-untyped-def]
-            return lambda tensors: right(tensors) / 2
+    def half(right: Callable[[Tensors], Tensor]) -> Callable[[Tensors], Tensor]:
+        return lambda tensors: right(tensors) / 2
 
-        return tuple(replace(case, ours=wrap(case.ours)) for case in cases_of(method))
+    def halved(method: str) -> tuple[Case, ...]:
+        return tuple(replace(case, ours=half(case.ours)) for case in cases_of(method))
 
     monkeypatch.setattr(check_values, "cases_of", halved)
 
