@@ -154,6 +154,19 @@ class ShelvesScreen(JobScreen):
 
     # Actions
 
+    def go_back(self) -> bool:
+        """Go from the page or the shelves to the list, or take the filter away."""
+        box = self.query_one(FilterBox)
+        if self.page.has_focus or self.shelves.has_focus:
+            # Shown first: what is hidden takes no focus.
+            self.remove_class("-reading", "-shelves")
+            self.items.focus()
+        elif self.asked and not box.has_focus:
+            box.clear_filter()
+        else:
+            return False
+        return True
+
     def action_filter(self) -> None:
         """Type a filter."""
         self.query_one(FilterBox).open()

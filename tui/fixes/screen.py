@@ -176,6 +176,19 @@ class FixesScreen(JobScreen):
         """Go to the list."""
         self.query_one(WorklistView).focus()
 
+    def go_back(self) -> bool:
+        """Go from the fix to the list, or take the filter away."""
+        box = self.query_one(FilterBox)
+        if any(page.has_focus for page in self.query(Page)):
+            # Shown first: what is hidden takes no focus.
+            self.remove_class("-reading")
+            self.query_one(WorklistView).focus()
+        elif self._asked and not box.has_focus:
+            box.clear_filter()
+        else:
+            return False
+        return True
+
     def action_filter(self) -> None:
         """Type a filter."""
         self.query_one(FilterBox).open()

@@ -83,6 +83,28 @@ async def test_a_shelf_lists_its_own_and_s_goes_there_and_back(library: Library)
 
 
 @driven
+async def test_escape_leads_from_page_and_shelves_to_the_list_also_where_one_pane_fits(
+    library: Library,
+) -> None:
+    async with opened("browse", (60, 24)) as (app, pilot, screen):
+        assert not screen.page.display
+        await pilot.press("enter")
+        assert screen.page.has_focus
+        assert not screen.items.display
+        await pilot.press("escape")
+        assert screen.items.has_focus
+        assert not screen.page.display
+        await pilot.press("s")
+        assert screen.shelves.has_focus
+        await pilot.press("escape")
+        assert screen.items.has_focus
+        await pilot.press("i", *"byol", "enter", "escape")
+        assert len(listed(screen)) == 6
+        await pilot.press("escape")
+        await until(pilot, lambda: app.current_mode == "ask")
+
+
+@driven
 async def test_all_three_panes_stand_side_by_side_where_there_is_room(library: Library) -> None:
     async with opened("browse", (120, 40)) as (_, pilot, screen):
         assert screen.shelves.display

@@ -198,9 +198,25 @@ async def test_enter_reads_the_fix_also_where_only_one_pane_fits(marks: Marks) -
         await pilot.press("enter")
         assert screen.query_one("#fix").display
         assert screen.query_one("#fix").has_focus
-        screen.query_one(WorklistView).display = True
-        await pilot.press("h")
-        await pilot.pause()
+        await pilot.press("escape")
+        assert screen.query_one(WorklistView).has_focus
+        assert screen.query_one(WorklistView).display
+        assert not screen.query_one("#fix").display
+
+
+@driven
+async def test_escape_goes_back_step_by_step_to_the_list_without_filter_then_to_ask(
+    marks: Marks,
+) -> None:
+    async with opened(small_answer()) as (app, pilot, screen):
+        await pilot.press("i", "l", "r", "enter", "enter")
+        assert screen.query_one("#fix").has_focus
+        await pilot.press("escape")
+        assert len(rows(screen)) == 2
+        await pilot.press("escape")
+        assert len(rows(screen)) == 5
+        await pilot.press("escape")
+        await until(pilot, lambda: app.current_mode == "ask")
 
 
 @pytest.mark.parametrize(
