@@ -13,7 +13,7 @@ from kb import safe_yaml
 from kb.errors import InputUnreadable, SslDoctorError, UsageError
 from reference_impl import data, encoders, registry
 from reference_impl.augment import POLICIES
-from reference_impl.distributed import rank
+from reference_impl.train.hardware import speaks
 from reference_impl.train.loop import train
 from reference_impl.train.spec import Compile, Precision, RunResult, RunSpec
 
@@ -126,16 +126,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SslDoctorError as error:
         return _fail(error, USAGE)
     except KeyboardInterrupt as stopped:
-        if rank() == 0:
+        if speaks():
             print(f"{stopped or 'stopped'}; --resume goes on", file=sys.stderr)
         return INTERRUPTED
-    if rank() == 0:
+    if speaks():
         print(_as_json(result) if parsed.json else _as_text(result))
     return 0
 
 
 def _fail(error: SslDoctorError, code: int) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    if speaks():
+        print(f"error: {error}", file=sys.stderr)
     return code
 
 

@@ -39,6 +39,14 @@ def processes(device: str) -> Iterator[str]:
             dist.destroy_process_group()
 
 
+def speaks() -> bool:
+    """Tell whether this process reports to the user: the first of those torchrun started.
+
+    It holds after the process group is gone, too.
+    """
+    return os.environ.get("RANK", "0") == "0"
+
+
 def autocast(
     precision: Precision, device: str, *, cached: bool = True
 ) -> AbstractContextManager[Any]:

@@ -140,15 +140,14 @@ class _Run:
         bar.show({"loss": output.loss})
         if self.monitor is None:
             return
+        rate = self._rate(self.seconds + time.perf_counter() - begun)
+        epoch = session.done / session.order.steps_per_epoch
         self.monitor.observe(
             output.loss,
             h=output.features[0] if output.features else None,
             z=output.embeddings,
             step=session.done,
-            epoch=session.done / session.order.steps_per_epoch,
-            **self._rate(self.seconds + time.perf_counter() - begun),
-            **output.terms,
-            **update.values,
+            **{"epoch": epoch, **rate, **output.terms, **update.values},
         )
 
     def _rate(self, seconds: float) -> dict[str, float]:

@@ -186,6 +186,18 @@ def test_the_command_trains_and_prints_json(
     assert "holds a run already" in capsys.readouterr().err
 
 
+def test_one_of_the_processes_that_torchrun_starts_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both printed the result once: the process group is gone when it is printed."""
+    use_tiny(monkeypatch)
+    for number, lines in (("1", 0), ("0", 1)):
+        monkeypatch.setenv("RANK", number)
+        words = ["tiny", "--data", "digits", "--steps", "2", "--out", str(tmp_path / number)]
+        assert main([*words, "--json"]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == lines
+
+
 def test_the_command_says_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
