@@ -88,13 +88,13 @@ PRESETS = {
     "small": Preset(
         SimSiamConfig(dim=256, hidden_dim=256, hidden_layers=1, predictor_dim=64),
         Recipe(
-            "sgd",
-            base_lr=0.05,
-            batch_size=256,
-            epochs=20,
+            "adamw",
+            base_lr=1e-3,
+            lr_batch=0,
+            batch_size=128,
+            epochs=48,
             warmup_epochs=1.0,
             weight_decay=1e-4,
-            exclude_norm_and_bias=False,
         ),
         "ours: digits on a CPU",
     ),
