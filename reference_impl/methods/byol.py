@@ -94,8 +94,8 @@ PRESETS = {
         f"{_CODE}/configs/byol.py#L21-L65, the values for 300 epochs",
     ),
     "small": Preset(
-        BYOLConfig(dim=64, hidden_dim=256, predictor_dim=256, ema_momentum=0.98),
-        Recipe("adamw", base_lr=2e-3, lr_batch=0, batch_size=256, epochs=20, warmup_epochs=1.0),
+        BYOLConfig(dim=64, hidden_dim=256, predictor_dim=256, ema_momentum=0.9),
+        Recipe("adamw", base_lr=3e-3, lr_batch=0, batch_size=128, epochs=40, warmup_epochs=1.0),
         "ours: digits on a CPU",
     ),
 }
