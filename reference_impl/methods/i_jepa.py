@@ -289,12 +289,12 @@ def _recipe(epochs: int, warmup_epochs: float) -> Recipe:
 PRESETS = {
     "paper": Preset(
         IJEPAConfig(predictor_depth=6),
-        _recipe(600, 15),
+        _recipe(600, 15.0),
         f"{_PAPER} appendix A.1 and Table 1, ViT-B/16. Not modelled: the warm-up starts at 1e-4",
     ),
     "official": Preset(
         IJEPAConfig(),
-        _recipe(300, 40),
+        _recipe(300, 40.0),
         f"{_CODE}:configs/in1k_vith14_ep300.yaml, 16 GPUs of 128 images. Not modelled: the warm-up "
         "starts at 2e-4",
     ),
@@ -312,7 +312,7 @@ PRESETS = {
             lr_batch=0,
             batch_size=64,
             epochs=10,
-            warmup_epochs=1,
+            warmup_epochs=1.0,
             weight_decay=0.04,
         ),
         "our choice for 28 to 32 pixels on a CPU",

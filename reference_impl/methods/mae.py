@@ -189,7 +189,7 @@ _RECIPE = Recipe(
     base_lr=1.5e-4,
     batch_size=4096,
     epochs=800,
-    warmup_epochs=40,
+    warmup_epochs=40.0,
     weight_decay=0.05,
     betas=(0.9, 0.95),
 )
@@ -201,7 +201,7 @@ _SMALL_RECIPE = Recipe(
     lr_batch=0,
     batch_size=64,
     epochs=10,
-    warmup_epochs=1,
+    warmup_epochs=1.0,
     weight_decay=0.05,
     betas=(0.9, 0.95),
 )

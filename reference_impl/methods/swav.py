@@ -220,19 +220,19 @@ def _recipe(epochs: int, batch_size: int, base_lr: float, warmup_epochs: float) 
 PRESETS = {
     "paper": Preset(
         SwAVConfig(freeze_prototypes=0.00125),
-        _recipe(800, 4096, 4.8, 10),
+        _recipe(800, 4096, 4.8, 10.0),
         f"{_PAPER} appendix A.1; {_CODE}:scripts/swav_800ep_pretrain.sh. Not modelled: the warm-up "
         "starts at 0.3",
     ),
     "official": Preset(
         SwAVConfig(queue_size=3840, freeze_prototypes=0.0025, queue_start=0.0375),
-        _recipe(400, 256, 0.6, 0),
+        _recipe(400, 256, 0.6, 0.0),
         f"{_CODE}:scripts/swav_400ep_bs256_pretrain.sh, the README's run on one node; the defaults "
         "of main_swav.py#L45-L88 are 2 crops, 100 epochs, rate 4.8 and no queue",
     ),
     "small": Preset(
         SwAVConfig(prototypes=256, dim=64, hidden_width=256, small_crops=0, freeze_prototypes=0.02),
-        Recipe("adamw", base_lr=2e-3, batch_size=256, epochs=40, warmup_epochs=3),
+        Recipe("adamw", base_lr=2e-3, batch_size=256, epochs=40, warmup_epochs=3.0),
         "our choice for 28 to 32 pixels on a CPU",
     ),
 }
