@@ -59,7 +59,7 @@ PRESETS: Mapping[str, Preset] = {
         "v2 needs --mlp --moco-t 0.2 --aug-plus --cos",
     ),
     "small": Preset(
-        MoCoV2Config(temperature=0.2, queue_size=2048, ema_momentum=0.99, dim=64),
+        MoCoV2Config(temperature=0.1, queue_size=2048, ema_momentum=0.99, dim=64),
         Recipe(
             optimizer="adamw",
             base_lr=2e-3,
