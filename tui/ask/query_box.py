@@ -35,6 +35,19 @@ class QueryBox(Input):
         )
         self.cursor_blink = False
 
+    async def _on_key(self, event: events.Key) -> None:
+        """Read alt+letter as escape and the letter.
+
+        Both are the same bytes, and tmux holds an escape back for half a second.
+        """
+        modifier, _, letter = event.key.partition("+")
+        if modifier != "alt" or len(letter) != 1:
+            return
+        event.stop()
+        event.prevent_default()
+        await self.app.run_action("back", self.app)
+        self.app.simulate_key(letter)
+
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()

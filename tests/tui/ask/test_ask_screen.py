@@ -339,6 +339,16 @@ async def test_letters_are_text_in_the_box_and_keys_outside_it(engine: Engine) -
 
 
 @driven
+async def test_escape_and_a_letter_in_one_go_are_not_typed(engine: Engine) -> None:
+    """As tmux sends them: it holds an escape back, so that both arrive as alt+letter."""
+    async with opened() as (app, pilot):
+        await ask(pilot, app, "loss stuck at 4.14")
+        await pilot.press("alt+c")
+        await until(pilot, lambda: app.clipboard.startswith("ssl-doctor ask"))
+        assert box(app).value == "loss stuck at 4.14"
+
+
+@driven
 async def test_the_footer_shows_six_keys_at_most_and_a_click_does_what_the_key_does(
     engine: Engine,
 ) -> None:
