@@ -35,8 +35,9 @@ def claims_of(
     runs = [
         run for name, claim in claims for arm in claim.arms for run in _runs(name, claim, arm, plan)
     ]
-    final = finals(runs, jobs=plan.jobs, notify=notify, folder=plan.folder)
+    # Before the trainings: files may change while they run.
     stamps = {name: stamp(plan.device, files_of_claims(name)) for name in methods}
+    final = finals(runs, jobs=plan.jobs, notify=notify, folder=plan.folder)
     found: dict[str, list[ClaimEvidence]] = {name: [] for name in methods}
     for name, claim in claims:
         found[name].append(_evidence(name, claim, plan, final, stamps[name]))

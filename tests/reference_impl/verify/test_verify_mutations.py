@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, normalize
@@ -24,6 +25,7 @@ from reference_impl.shapes import Tensor
 from reference_impl.verify.case import Case, Check, Tensors
 from reference_impl.verify.cases import cases_of
 from reference_impl.verify.check_values import check_case
+from reference_impl.verify.values import gradient_checks, value_checks
 
 Loss = Callable[[Tensors], Tensor]
 
@@ -49,24 +51,36 @@ def failed(method: str, name: str, broken: Loss) -> list[Check]:
 ALL = [
     (method, one.name)
     for method in ("barlow", "byol", "simclr", "simsiam", "siglip", "vicreg")
-    for one in cases_of(method)
+    for one in cases_of(method)[:2]
 ]
 
 
+def failed_kinds(method: str, name: str, broken: Loss) -> set[str]:
+    """Return the kinds of failed checks against the transcription alone."""
+    mutated = replace(case(method, name), ours=broken)
+    rng = np.random.default_rng(0)
+    checks = [*value_checks(mutated, rng, "cpu"), *gradient_checks(mutated, rng, "cpu")]
+    return {check.kind for check in checks if not check.passed}
+
+
 @pytest.mark.parametrize(("method", "name"), ALL)
-@pytest.mark.parametrize("factor", [0.5, 2.0, -1.0], ids=["half", "twice", "sign"])
-def test_a_wrong_factor_or_sign_is_caught(method: str, name: str, factor: float) -> None:
+def test_a_wrong_factor_or_sign_is_caught(method: str, name: str) -> None:
     right = case(method, name).ours
-    found = failed(method, name, lambda tensors: factor * right(tensors))
-    kinds = {check.kind for check in found}
-    assert {"value float64", "value float32", "gradient float64", "gradient float32"} <= kinds
+    for factor in (0.5, 2.0, -1.0):
+        kinds = failed_kinds(method, name, lambda tensors, by=factor: by * right(tensors))  # type: ignore[misc]
+        assert kinds >= {
+            "value float64",
+            "value float32",
+            "gradient float64",
+            "gradient float32",
+        }
 
 
 @pytest.mark.parametrize(("method", "name"), ALL)
 def test_a_detached_loss_is_caught(method: str, name: str) -> None:
     right = case(method, name).ours
-    found = failed(method, name, lambda tensors: right(tensors).detach())
-    assert "gradient float64" in {check.kind for check in found}
+    kinds = failed_kinds(method, name, lambda tensors: right(tensors).detach())
+    assert kinds == {"gradient float64", "gradient float32"}
 
 
 def _vicreg_biased(tensors: Tensors) -> Tensor:
