@@ -51,11 +51,15 @@ _V2 = Recipe(
 )
 
 PRESETS: Mapping[str, Preset] = {
-    "paper": Preset(MoCoV2Config(), _V2, "arXiv:2003.04297 sections 2 and 3"),
+    "paper": Preset(
+        MoCoV2Config(),
+        _V2,
+        "arXiv:2003.04297 as the README of the official code runs it",
+    ),
     "official": Preset(
         MoCoV2Config(temperature=0.07, head_layers=1),
         _V2,
-        "gh:facebookresearch/moco@010242b7:main_moco.py, its defaults, which are MoCo v1; "
+        "gh:facebookresearch/moco@56700212:main_moco.py, its defaults, which are MoCo v1; "
         "v2 needs --mlp --moco-t 0.2 --aug-plus --cos",
     ),
     "small": Preset(
@@ -202,7 +206,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="mlp-head-helps",
         text="A hidden layer in the head improves the features below it.",
-        source="arXiv:2003.04297 Table 1",
+        source="arXiv:2003.04297 abstract",
         arms=(Arm("two layers", {"head_layers": 2}), Arm("one layer", {"head_layers": 1})),
         measure="knn_acc",
         expect="lower",

@@ -213,7 +213,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="decoupling-helps-small-batches",
         text="At a batch of 32, leaving the positive out of the denominator improves features.",
-        source="arXiv:2110.06848 (abstract: small batch sizes gain from the decoupled loss)",
+        source="arXiv:2110.06848 abstract: less sensitive to the batch size",
         arms=(
             Arm("NT-Xent", recipe={"batch_size": 32}),
             Arm("decoupled", {"decoupled": True}, {"batch_size": 32}),
