@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     except SslDoctorError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from kb.closed_forms import form
+from reference_impl.losses.partition import log_partitions
+from reference_impl.losses.precision import unit_rows
 from reference_impl.methods.clip import clip_loss
 from reference_impl.shapes import Tensor
 from reference_impl.verify.case import Arrays, Case, Draw, Known, Tensors
@@ -32,16 +34,26 @@ def _ours(tensors: Tensors) -> Tensor:
     return clip_loss(tensors["images"], tensors["texts"], tensors["scale"])
 
 
+def _in_tiles(tensors: Tensors) -> Tensor:
+    """The same loss in tiles of 5, so that a batch has many of them, cut ones among them."""
+    images, texts = unit_rows(tensors["images"]), unit_rows(tensors["texts"])
+    over_texts, over_images = log_partitions(images, texts, tensors["scale"], side=5)
+    matches = tensors["scale"] * (images * texts).sum(1)
+    return ((over_texts + over_images) / 2 - matches).mean()
+
+
 def _truth(arrays: Arrays) -> float:
     return clip(arrays["images"], arrays["texts"], float(arrays["scale"]))
 
+
+_DRAWS = tuple(_with_scale(pair(batch, dim, names=_SIDES)) for batch, dim in SMALL)
 
 CASES = (
     Case(
         "clip",
         "clip",
         "arXiv:2103.00020 Figure 3",
-        tuple(_with_scale(pair(batch, dim, names=_SIDES)) for batch, dim in SMALL),
+        _DRAWS,
         _ours,
         _truth,
         moving=(*_SIDES, "scale"),
@@ -73,5 +85,14 @@ CASES = (
             shifted(*_SIDES, same=False),
         ),
         half_scale=300.0,
+    ),
+    Case(
+        "clip",
+        "clip in tiles",
+        "arXiv:2103.00020 Figure 3",
+        _DRAWS,
+        _in_tiles,
+        _truth,
+        moving=(*_SIDES, "scale"),
     ),
 )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import torch
+
 from kb.closed_forms import form
+from reference_impl.losses.partition import log_partition
+from reference_impl.losses.precision import unit_rows as unit
 from reference_impl.methods.moco_v2 import queue_info_nce
 from reference_impl.shapes import Tensor
 from reference_impl.verify.case import Arrays, Case, Draw, Generator, Known, Peer, Tensors
@@ -43,6 +47,15 @@ def _ours(tensors: Tensors) -> Tensor:
     )
 
 
+def _in_tiles(tensors: Tensors) -> Tensor:
+    """The same loss in tiles of 5, so that batch and queue have many of them."""
+    queries, keys = unit(tensors["queries"]), unit(tensors["keys"])
+    matches = (queries * keys).sum(1) / _TEMPERATURE
+    queue = tensors["queue"].to(queries.dtype)
+    others = log_partition(queries, queue, 1 / _TEMPERATURE, side=5)
+    return (torch.logaddexp(matches, others) - matches).mean()
+
+
 def _truth(arrays: Arrays) -> float:
     return moco(arrays["queries"], arrays["keys"], arrays["queue"], _TEMPERATURE)
 
@@ -55,12 +68,14 @@ def _lightly(tensors: Tensors) -> Tensor:
     return value
 
 
+_DRAWS = tuple(_draw(batch, dim) for batch, dim in SMALL)
+
 CASES = (
     Case(
         "moco_v2",
         "info_nce with queue",
         "arXiv:1911.05722 Eq. 1",
-        tuple(_draw(batch, dim) for batch, dim in SMALL),
+        _DRAWS,
         _ours,
         _truth,
         moving=_VIEWS,
@@ -88,5 +103,14 @@ CASES = (
         ),
         peer=Peer("lightly", _lightly),
         half_scale=300.0,
+    ),
+    Case(
+        "moco_v2",
+        "info_nce with queue in tiles",
+        "arXiv:1911.05722 Eq. 1",
+        _DRAWS,
+        _in_tiles,
+        _truth,
+        moving=_VIEWS,
     ),
 )

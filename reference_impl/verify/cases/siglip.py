@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from kb.closed_forms import form
+from reference_impl.losses.pair_sigmoid import pair_sigmoid
+from reference_impl.losses.precision import unit_rows
 from reference_impl.methods.siglip import siglip_loss
 from reference_impl.shapes import Tensor
 from reference_impl.verify.case import Arrays, Case, Draw, Generator, Known, Tensors
@@ -52,6 +54,13 @@ def _ours(tensors: Tensors) -> Tensor:
     return siglip_loss(images, texts, scale, bias)
 
 
+def _in_tiles(tensors: Tensors) -> Tensor:
+    """The same loss in tiles of 5, so that a batch has many of them, cut ones among them."""
+    images, texts = unit_rows(tensors["images"]), unit_rows(tensors["texts"])
+    sums = pair_sigmoid(images, texts, tensors["scale"], tensors["bias"], side=5)
+    return sums.mean()
+
+
 def _truth(arrays: Arrays) -> float:
     scale, bias = float(arrays["scale"]), float(arrays["bias"])
     return siglip(arrays["images"], arrays["texts"], scale, bias)
@@ -61,12 +70,14 @@ def _constant_logit(logit: float) -> Arrays:
     return {"scale": np.array(0.0), "bias": np.array(logit)}
 
 
+_DRAWS = tuple(_with(pair(batch, dim, names=_SIDES), _START) for batch, dim in SMALL)
+
 CASES = (
     Case(
         "siglip",
         "siglip",
         "arXiv:2303.15343 Algorithm 1",
-        tuple(_with(pair(batch, dim, names=_SIDES), _START) for batch, dim in SMALL),
+        _DRAWS,
         _ours,
         _truth,
         moving=(*_SIDES, "scale", "bias"),
@@ -96,5 +107,14 @@ CASES = (
             rotated(*_SIDES),
             shifted(*_SIDES, same=False),
         ),
+    ),
+    Case(
+        "siglip",
+        "siglip in tiles",
+        "arXiv:2303.15343 Algorithm 1",
+        _DRAWS,
+        _in_tiles,
+        _truth,
+        moving=(*_SIDES, "scale", "bias"),
     ),
 )

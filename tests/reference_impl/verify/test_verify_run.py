@@ -128,6 +128,7 @@ def test_the_command_imports_torch_only_when_run() -> None:
     assert (run.returncode, run.stdout) == (0, "verify\n"), run.stderr
 
 
+@pytest.mark.slow
 def test_it_runs_where_only_torch_and_numpy_are() -> None:
     hidden = ("click", "platformdirs", "jaxtyping", "tqdm", "sklearn", "faiss", "textual")
     code = (
