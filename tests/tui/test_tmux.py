@@ -40,7 +40,7 @@ class Terminal:
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh")
         self._tmux("set", "-g", "set-clipboard", "on")
         self.keys("PS1='ready> '", "Enter")
-        self.wait(r"^ready> ?$")
+        self.wait(r"ready> ?$")
 
     def _tmux(self, *arguments: str) -> str:
         assert TMUX is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -11,7 +12,7 @@ from tui.plain import shown, shown_line
 from tui.widgets.page import Block, Item
 
 if TYPE_CHECKING:
-    from assistant.answer import Hit, Topic
+    from assistant.answer import Hit
 
 
 def passage_page(hit: Hit) -> tuple[list[Block], list[Item]]:
@@ -30,17 +31,13 @@ def passage_page(hit: Hit) -> tuple[list[Block], list[Item]]:
     body = prose(hit.text, 0)
     if body:
         body[0] = Block(body[0].text, body[0].first, body[0].indent, space=True)
+    body.append(Block(Content.styled(_whole(hit), "$muted"), space=True))
     return blocks + body, [Item("passage", place, f"the passage “{title}”", shown(hit.text))]
 
 
-def topic_page(topic: Topic) -> list[Block]:
-    """Return a near topic, which is not an answer."""
-    return [
-        Block(Content.styled(shown_line(topic.title), "bold")),
-        Block(Content.styled(f"{shown_line(topic.id)} · near, not an answer", "$muted")),
-        Block(
-            Content("Nothing fits your words well enough; this is only the closest page. "
-                    "Enter opens it."),
-            space=True,
-        ),
-    ]  # fmt: skip
+def _whole(hit: Hit) -> str:
+    """Return where the document that a passage comes from is read whole."""
+    if hit.owner == "user":
+        return "Your document stands whole on the Browse screen: key 4."
+    name = shown_line(PurePath(hit.source).stem)
+    return f"The whole document: key 5, Methods; or ssl-doctor explain {name}."
