@@ -91,7 +91,7 @@ def _is_setting(name: str) -> bool:
 def _name_in(between: str) -> str:
     """Return the name at the end of the text before a number: the longest that is known, else
     the last words."""
-    words = _WORD.findall(_SEPARATORS.split(between.rstrip(" \t=:~≈@,;|'\"([{"))[-1])
+    words: list[str] = _WORD.findall(_SEPARATORS.split(between.rstrip(" \t=:~≈@,;|'\"([{"))[-1])
     words = [word.rstrip(".-/#+") for word in words]
     while words and words[-1].lower() in _PADDING:
         words.pop()
@@ -105,7 +105,7 @@ def _name_in(between: str) -> str:
             return name
         known = meaning(name)
         if known is not None:  # the shortest that says the same: `loss` of `simclr loss`
-            return [one for one in ends[place:] if meaning(one) == known][-1]
+            return next(one for one in reversed(ends[place:]) if meaning(one) == known)
     return words[-1]
 
 

@@ -119,7 +119,7 @@ class Monitor:
         self.spent += time.perf_counter() - begun
 
     def record(self, step: int, **scalars: float) -> None:
-        """Record what was measured beside the steps, a probe's accuracy say, whatever the cadence."""
+        """Record what was measured beside the steps, such as a probe's accuracy, at any cadence."""
         if self._log is None:
             return
         sample = Sample(step)
