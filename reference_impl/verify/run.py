@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from reference_impl.verify.check_values import values_of
 from reference_impl.verify.claims import ClaimPlan, claims_of, method_of_the_day
 from reference_impl.verify.peers import why_no_lightly
 from reference_impl.verify.protocol import SEEDS
+from reference_impl.verify.stamp import cores
 
 FAILED = 5
 """Exit code when a value is wrong; the command line calls it sick."""
@@ -88,7 +88,7 @@ def _values(methods: Sequence[str], options: Options, folder: Path | None) -> in
 
 
 def _claims(methods: Sequence[str], options: Options, folder: Path | None) -> int:
-    jobs = options.jobs or (min(os.cpu_count() or 1, 2) if options.device == "cpu" else 1)
+    jobs = options.jobs or (cores() if options.device == "cpu" else 1)
     plan = ClaimPlan(options.seeds, options.device, jobs)
     found: dict[str, tuple[ClaimEvidence, ...]] = {}
     # Method by method, so that an interrupted verification has written what it had found.

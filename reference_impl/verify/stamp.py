@@ -42,10 +42,11 @@ def _versions() -> dict[str, str]:
 def _hardware(device: str) -> str:
     if device.startswith("cuda"):
         return str(torch.cuda.get_device_name(device))
-    return f"{_processor()}, {_cores()} cores"
+    return f"{_processor()}, {cores()} cores"
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

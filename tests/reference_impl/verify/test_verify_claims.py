@@ -113,9 +113,11 @@ def test_claims_are_well_formed(method: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_training_gives_the_measures_of_a_claim(tmp_path: Path) -> None:
-    run = ArmRun(
-        "simclr", "tiny", {"preset": "small", "config": {}, "recipe": {}, "steps": 2}, 0, "cpu"
-    )
-    (final,) = finals([run], jobs=1, notify=print, folder=tmp_path).values()
-    assert {"loss", "knn_acc", "knn_acc_random", "z_std"} <= set(final)
+def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
+    tiny = {"preset": "small", "config": {}, "recipe": {}, "steps": 2}
+    runs = [ArmRun("simclr", "tiny", tiny, seed, "cpu") for seed in (0, 1)]
+    alone = finals(runs, jobs=1, notify=print, folder=tmp_path / "one")
+    together = finals(runs, jobs=2, notify=print, folder=tmp_path / "two")
+    assert together == alone
+    for final in alone.values():
+        assert {"loss", "knn_acc", "knn_acc_random", "z_std"} <= set(final)
