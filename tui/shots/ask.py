@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tui.app import DoctorApp
 
 
-async def _first(pilot: Pilot[Any], app: DoctorApp) -> None:
+async def _first(pilot: Pilot[Any], _app: DoctorApp) -> None:
     await pilot.pause()
 
 
@@ -39,11 +39,11 @@ async def _documents(pilot: Pilot[Any], app: DoctorApp) -> None:
     await ask(pilot, app, "vicreg covariance term formula")
 
 
-async def _help(pilot: Pilot[Any], app: DoctorApp) -> None:
+async def _help(pilot: Pilot[Any], _app: DoctorApp) -> None:
     await pilot.press("escape", "question_mark")
 
 
-async def _palette(pilot: Pilot[Any], app: DoctorApp) -> None:
+async def _palette(pilot: Pilot[Any], _app: DoctorApp) -> None:
     await pilot.press("escape", "colon")
     await pilot.pause(0.3)
 
