@@ -79,8 +79,8 @@ def outcome(claim: ClaimEvidence, *, named: bool = False) -> str:
     first, second = claim.arms
     expected = _EXPECTED.get(claim.expect, "{0:g}").format(claim.margin)
     return (
-        f'{name}**{claim.outcome}**: {claim.measure} of "{second}" is {claim.ratio:.3g} times that'
-        f' of "{first}", 95% interval {claim.low:.3g} to {claim.high:.3g}, claimed {expected}'
+        f'{name}**{claim.outcome}**: {claim.measure} of "{second}" is {claim.ratio:.4g} times that'
+        f' of "{first}", 95% interval {claim.low:.4g} to {claim.high:.4g}, claimed {expected}'
         f" ({where})."
     )
 

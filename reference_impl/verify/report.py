@@ -80,7 +80,7 @@ def claims_table(claims: Mapping[str, Sequence[ClaimEvidence]]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
