@@ -81,7 +81,7 @@ def outcome(claim: ClaimEvidence, *, named: bool = False) -> str:
     return (
         f'{name}**{claim.outcome}**: {claim.measure} of "{second}" is {claim.ratio:.4g} times that'
         f' of "{first}", 95% interval {claim.low:.4g} to {claim.high:.4g}, claimed {expected}'
-        f" ({where})."
+        f"{f'; {claim.note}' if claim.note else ''} ({where})."
     )
 
 

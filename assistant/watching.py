@@ -43,7 +43,10 @@ class Watcher:
     """
 
     def __init__(
-        self, follower: Follower, k: int = 5, judge: Callable[[Run, int], Answer] = diagnose
+        self,
+        follower: Follower,
+        k: int = 5,
+        judge: Callable[[Run, int], Answer] | None = None,
     ) -> None:
         self.follower = follower
         self.answer: Answer | None = None
@@ -75,7 +78,7 @@ class Watcher:
         if run is None or not self._pending or (clock < self._next and not ended):
             return None
         self._pending, self._next = False, clock + JUDGE_EVERY
-        answer = self._judge(run, self._k)
+        answer = (self._judge or diagnose)(run, self._k)
         first = answer.diagnoses[0].entry.id if answer.diagnoses else ""
         told = (answer.verdict or "undecided", first if answer.verdict == "sick" else "")
         if self._told and self._told[0] == "sick" and told[0] != "sick" and not ended:

@@ -40,7 +40,7 @@ def table_rows(lines: Sequence[str], width: int) -> list[tuple[str, bool]]:
                 f"{cell[height] if height < len(cell) else '':<{one}}"
                 for cell, one in zip(wrapped, widths, strict=True)
             ]
-            shown.append((GAP.join(parts).rstrip()[:width], number == 0))
+            shown.append((GAP.join(parts)[:width].rstrip(), number == 0))
     return shown
 
 

@@ -25,8 +25,13 @@ STEPS = 200
 """Images a step and the most steps of an arm, where the claim says nothing smaller: six epochs of
 the 4,000 digits, so that all claims of all methods fit in 45 minutes on two cores. A choice."""
 
+NO_EFFECT = 1.0
+"""The ratio of arms that do not differ."""
+
 FLOOR = 1e-9
 """Measures below this count as this: the ratio of a collapsed arm is then tiny, not 0."""
+
+WEAKER = "an effect, smaller than the claim's margin at this length of training"
 
 _T95 = (
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
@@ -60,9 +65,11 @@ def settings(claim: Claim, arm: Arm) -> dict[str, Any]:
 def judge(first: Sequence[float | None], second: Sequence[float | None], claim: Claim) -> Verdict:
     """Return the verdict on paired measures of both arms, one per seed.
 
-    `lower` is confirmed when the whole interval lies at or below the margin and refuted when it
-    lies above; `higher` the other way round; `same` is confirmed within 1 +- margin and refuted
-    outside. Anything else, a missing measure or a negative one, is undecided.
+    `lower` is confirmed when the whole interval lies at or below the margin, and refuted when it
+    lies at 1 or above: the measure did not fall at all. A fall by less than
+    the margin is undecided, since a longer training may complete it. `higher` is the other way
+    round. `same` is confirmed within 1 +- margin and refuted outside. A missing or negative
+    measure is undecided.
     """
     pairs = [(a, b) for a, b in zip(first, second, strict=True) if _usable(a) and _usable(b)]
     if len(pairs) < len(first):
@@ -74,7 +81,9 @@ def judge(first: Sequence[float | None], second: Sequence[float | None], claim: 
     variance = math.fsum((one - mean) ** 2 for one in logs) / (len(logs) - 1)
     half = student(len(logs) - 1) * math.sqrt(variance / len(logs))
     ratio, low, high = (_exp(one) for one in (mean, mean - half, mean + half))
-    return Verdict(_outcome(low, high, claim), ratio, low, high)
+    outcome = _outcome(low, high, claim)
+    weak = outcome == "undecided" and claim.expect != "same" and not low <= NO_EFFECT <= high
+    return Verdict(outcome, ratio, low, high, WEAKER if weak else "")
 
 
 def student(freedom: int) -> float:
@@ -88,11 +97,11 @@ def _outcome(low: float, high: float, claim: Claim) -> Outcome:
         if bottom <= low and high <= top:
             return "confirmed"
         return "refuted" if high < bottom or low > top else "undecided"
-    below, above = high <= claim.margin, low > claim.margin
     if claim.expect == "higher":
-        below, above = high < claim.margin, low >= claim.margin
-        return "confirmed" if above else "refuted" if below else "undecided"
-    return "confirmed" if below else "refuted" if above else "undecided"
+        reached, absent = low >= claim.margin, high <= NO_EFFECT
+    else:
+        reached, absent = high <= claim.margin, low >= NO_EFFECT
+    return "confirmed" if reached else "refuted" if absent else "undecided"
 
 
 def _usable(value: float | None) -> bool:

@@ -190,7 +190,7 @@ def test_an_error_holds_no_character_that_a_terminal_obeys(cli: Runner) -> None:
         (("explain", "collapse"), 2, "ssl-doctor list --family collapse"),
         (("explain", "collapse/complete#nothing"), 2, "its fixes are"),
         (("explain", "data/wrong-normalisation"), 2, "is not written yet"),
-        (("explain", "simclr"), 2, "no document about simclr"),
+        (("explain", "nnclr"), 2, "no document about nnclr"),
         (("explain", ""), 2, "nothing is called"),
         (("list", "--family", "colapse"), 2, 'did you mean "collapse"'),
         (("list", "extra"), 2, "unexpected extra argument"),

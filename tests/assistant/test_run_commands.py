@@ -346,7 +346,7 @@ def test_interrupting_a_watch_is_130(
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("diagnose",), 2, "PATHS"),
+        (("diagnose",), 2, "PATH is missing"),
         (("diagnose", "/no/such/run"), 3, "/no/such/run: No such file"),
         (("diagnose", "/no/such/run", "--all"), 3, "/no/such/run"),
         (("diagnose", "BROKEN"), 3, "broken.csv"),

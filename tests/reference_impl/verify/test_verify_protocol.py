@@ -32,10 +32,14 @@ LOWER = claim("lower", 0.5)
     ("expect", "margin", "second", "outcome"),
     [
         ("lower", 0.5, [0.10, 0.11, 0.12], "confirmed"),
-        ("lower", 0.5, [0.90, 0.95, 0.92], "refuted"),
+        ("lower", 0.5, [0.90, 0.95, 0.92], "undecided"),
+        ("lower", 0.5, [1.10, 1.15, 1.12], "refuted"),
+        ("lower", 1.0, [1.10, 1.15, 1.12], "refuted"),
         ("lower", 0.5, [0.30, 0.60, 0.45], "undecided"),
         ("higher", 1.5, [2.0, 2.1, 2.2], "confirmed"),
-        ("higher", 1.5, [1.0, 1.1, 1.05], "refuted"),
+        ("higher", 1.5, [1.2, 1.3, 1.25], "undecided"),
+        ("higher", 1.5, [0.8, 0.85, 0.82], "refuted"),
+        ("higher", 1.0, [0.8, 0.85, 0.82], "refuted"),
         ("higher", 1.5, [1.2, 1.8, 1.5], "undecided"),
         ("same", 0.05, [1.00, 1.01, 0.99], "confirmed"),
         ("same", 0.05, [1.20, 1.21, 1.19], "refuted"),
@@ -47,6 +51,13 @@ def test_outcomes(
     expect: Literal["lower", "higher", "same"], margin: float, second: list[float], outcome: str
 ) -> None:
     assert judge([1.0, 1.0, 1.0], second, claim(expect, margin)).outcome == outcome
+
+
+def test_an_effect_below_the_margin_is_told_and_no_effect_is_not_one() -> None:
+    weaker = judge([1.0, 1.0, 1.0], [0.64, 0.66, 0.70], LOWER)
+    assert "smaller than the claim's margin" in weaker.note
+    assert judge([1.0, 1.0, 1.0], [0.9, 1.1, 1.0], LOWER).note == ""
+    assert judge([1.0, 1.0, 1.0], [0.1, 0.1, 0.1], LOWER).note == ""
 
 
 def test_the_interval_by_hand() -> None:

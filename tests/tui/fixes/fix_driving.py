@@ -88,11 +88,15 @@ class Marks:
 
 
 def replace_jobs(monkeypatch: pytest.MonkeyPatch) -> Marks:
-    """Put `Marks` in the place of the assistant, and let the engine rest."""
+    """Put `Marks` and the small answer in the place of the assistant, and let the engine rest.
+
+    A mark takes part in answers, so the question is asked again after each.
+    """
     marks = Marks()
     monkeypatch.setattr(jobs, "listed", marks.listed)
     monkeypatch.setattr(jobs, "mark", marks.mark)
     monkeypatch.setattr("tui.consult.warm", lambda *_: None)
+    monkeypatch.setattr("tui.consult.answered", lambda text, *_: small_answer(text))
     return marks
 
 
