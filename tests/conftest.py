@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from hypothesis import settings
 # Whoever shares the machine decides how long an example takes; pytest's own timeout stands.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell starts background jobs deaf to Ctrl-C; what is tested must hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for _name in [one for one in os.environ if one.startswith("TEXTUAL")] + ["NO_COLOR", "COLORTERM"]:
     # Textual reads them when it is imported; the interface is tested as in a plain terminal.
