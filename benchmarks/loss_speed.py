@@ -84,7 +84,7 @@ def peak_here(case: Case, side: str, batch: int, dim: int) -> float:
     """Return by how many MiB one pass raises this process's memory; Linux only."""
     loss = getattr(case, side)(case.width or dim)
     # A small pass first: threads, kernels and constants are not the loss's memory.
-    small = make_inputs(case, 8, dim)
+    small = make_inputs(case, case.least, dim)
     if case.width is None or case.width < 10_000:
         once(loss, small)
     inputs = make_inputs(case, batch, dim)
