@@ -1,8 +1,9 @@
 """The threads that call the assistant, so that typing and drawing never wait for it.
 
 `engine` answers, `reader` follows a run, `files` looks through folders, and a screen may have a
-thread of its own: a long log delays no answer. Each runs the newest job of a slot; an older one that still waits is dropped, and the outcome of one
-that was overtaken while it ran is thrown away. The engine is used by one thread at a time.
+thread of its own: a long log delays no answer. Each runs the newest job of a slot; an older one
+that still waits is dropped, and the outcome of one that was overtaken while it ran is thrown
+away. The engine is used by one thread at a time.
 """
 
 from __future__ import annotations
