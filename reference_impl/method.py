@@ -131,8 +131,9 @@ class Method(nn.Module):
     name: ClassVar[str]
     plan: ClassVar[ViewPlan] = ViewPlan()
     capturable: ClassVar[bool] = True
-    """False for a step that depends on Python state (a schedule, masks drawn on the CPU, a layer
-    whose gradient is cancelled for a while): a CUDA graph would freeze what it found first."""
+    """False for a step that depends on Python state (a schedule, a step counter, what is drawn on
+    the CPU, a layer whose gradient is cancelled for a while), which a CUDA graph would freeze as
+    it found it first, or that waits for the device, which a capture does not allow."""
 
     def __init__(self, encoder: nn.Module, config: Any) -> None:
         super().__init__()

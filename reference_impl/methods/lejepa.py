@@ -200,6 +200,7 @@ class LeJEPA(Method):
 
     name = "lejepa"
     plan = ViewPlan(views=2)
+    capturable = False
 
     def __init__(self, encoder: nn.Module, config: LeJEPAConfig) -> None:
         super().__init__(encoder, config)

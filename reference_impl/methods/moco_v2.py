@@ -110,6 +110,7 @@ class MoCoV2(Method):
     """Query encoder and head, their moving average for keys, and a first-in first-out queue."""
 
     name = "moco_v2"
+    capturable = False
 
     def __init__(self, encoder: nn.Module, config: MoCoV2Config) -> None:
         super().__init__(encoder, config)

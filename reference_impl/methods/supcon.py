@@ -174,6 +174,7 @@ class SupCon(Method):
 
     name = "supcon"
     plan = ViewPlan(labels=True)
+    capturable = False
 
     def __init__(self, encoder: nn.Module, config: SupConConfig) -> None:
         super().__init__(encoder, config)

@@ -162,6 +162,7 @@ class WMSE(Method):
     """An encoder and a head whose outputs are whitened slice by slice."""
 
     name = "w_mse"
+    capturable = False
 
     def __init__(self, encoder: nn.Module, config: WMSEConfig) -> None:
         super().__init__(encoder, config)

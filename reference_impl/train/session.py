@@ -40,8 +40,7 @@ class Session:
     @classmethod
     def start(cls, spec: RunSpec, device: str) -> Session:
         """Return the training before its first update. Weights depend on the seed alone."""
-        if spec.cuda_graph and (world() > 1 or not device.startswith("cuda")):
-            raise UsageError("a CUDA graph needs one process on a CUDA device", where=device)
+        _check_graph(spec, device)
         preset = settled(spec)
         recipe = preset.recipe
         images = data.load(spec.data, device, side=spec.side, images=spec.images, seed=0)
@@ -124,6 +123,19 @@ class Session:
         self.updater.scaler.load_state_dict(state["scaler"])
         randomness.restore_random_state(state["random"][rank()], self.views.generator)
         self.done = state["done"]
+
+
+def _check_graph(spec: RunSpec, device: str) -> None:
+    if not spec.cuda_graph:
+        return
+    if not registry.get(spec.method).cls.capturable:
+        raise UsageError(
+            f"{spec.method} cannot run as a CUDA graph: its step depends on Python state or waits "
+            "for the device",
+            hint="train without cuda_graph",
+        )
+    if world() > 1 or not device.startswith("cuda"):
+        raise UsageError("a CUDA graph needs one process on a CUDA device", where=device)
 
 
 def _method(spec: RunSpec, preset: Preset, images: Images) -> Method:
