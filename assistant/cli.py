@@ -20,7 +20,6 @@ from kb.plain_text import strip_controls
 
 GROUP = "ssl_doctor.commands"
 DEFAULT = "ask"
-INTERFACE = "tui"
 _OWN_OPTIONS = ("-h", "--help", "--version")
 
 
@@ -70,19 +69,9 @@ def group(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-def _plain_command() -> list[str]:
-    """Return what `ssl-doctor` alone runs: the terminal interface on a terminal, else help."""
-    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    return (
-        [INTERFACE]
-        if on_terminal and INTERFACE in group.list_commands(click.Context(group))
-        else []
-    )
-
-
 def main() -> None:
     """Run the command line and exit with a code of docs/cli.md."""
-    sys.exit(run(sys.argv[1:] or _plain_command()))
+    sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
