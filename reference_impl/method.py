@@ -140,6 +140,12 @@ class Method(nn.Module):
         self.encoder = encoder
         self.config = config
 
+    @property
+    def evaluated_encoder(self) -> nn.Module:
+        """The network whose features probes judge: the trained encoder, unless the paper reports
+        another one, such as a teacher that is its moving average."""
+        return self.encoder
+
     def step(self, batch: Batch) -> StepOutput:
         """Return the loss of one batch and what the monitor reads."""
         raise NotImplementedError

@@ -236,6 +236,11 @@ class DINO(Method):
         self.register_buffer("patch_center", torch.zeros(config.prototypes))
         self.progress = 0.0
 
+    @property
+    def evaluated_encoder(self) -> nn.Module:
+        """The teacher's encoder: eval_knn.py at 04c0ad9 judges it unless told otherwise."""
+        return self.teacher["encoder"]
+
     def get_extra_state(self) -> dict[str, float]:
         """Return how far the training has come: schedules inside a step depend on it."""
         return {"progress": self.progress}

@@ -229,6 +229,11 @@ class IJEPA(Method):
         without_drop_path(self.target)
         self.drawn = 0
 
+    @property
+    def evaluated_encoder(self) -> nn.Module:
+        """The target encoder, which the paper evaluates (appendix A.1)."""
+        return self.target
+
     def get_extra_state(self) -> dict[str, int]:
         """Return how many masks were drawn: the number seeds the next block sizes."""
         return {"drawn": self.drawn}

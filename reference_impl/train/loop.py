@@ -173,7 +173,7 @@ class _Run:
         """Return the probes' accuracies; the other processes wait for the first."""
         found: dict[str, float] = {}
         if rank() == 0:
-            encoder = self.session.method.encoder
+            encoder = self.session.method.evaluated_encoder
             found = dict(probe(encoder, self.session.images, linear=linear).named(suffix))
         if world() > 1:
             dist.barrier()

@@ -19,7 +19,7 @@ WAITS_OR_DRAWS_APART = {"_local_scalar_dense", "_unique2", "nonzero", "bincount"
 """Operations that wait for the device, or draw where a graph cannot follow."""
 
 
-class Operations(TorchDispatchMode):
+class Operations(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
     """Notes the names of all operations that run."""
 
     def __init__(self) -> None:
@@ -63,5 +63,5 @@ def test_the_trainer_refuses_a_graph_of_a_method_with_python_state(
 ) -> None:
     use_tiny(monkeypatch)
     monkeypatch.setattr(Tiny, "capturable", False)
-    with pytest.raises(UsageError, match="tiny cannot run as a CUDA graph.*without cuda_graph"):
+    with pytest.raises(UsageError, match="tiny cannot run as a CUDA graph"):
         train(RunSpec("tiny", data="digits", steps=2, cuda_graph=True))
