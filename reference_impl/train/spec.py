@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from kb.errors import UsageError, nearest
+from kb.errors import UsageError
 from reference_impl import registry
 from reference_impl.distributed import world
 from reference_impl.method import Preset, Recipe
 from reference_impl.optim import Schedule
+from reference_impl.settings import changed
 
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 Compile = Literal["no", "default", "max-autotune"]
@@ -94,33 +95,6 @@ def settled(spec: RunSpec) -> Preset:
             hint="choose a batch_size that does",
         )
     return Preset(config, recipe, preset.source)
-
-
-def changed(settings: Any, changes: Mapping[str, object], of: str) -> Any:
-    """Return the dataclass `settings` with `changes` made, lists turned into tuples."""
-    known = {one.name for one in fields(settings)}
-    if unknown := sorted(set(changes) - known):
-        raise UsageError(
-            f'{of} has no "{unknown[0]}"{nearest(unknown[0], known)}',
-            hint=f"it has {', '.join(sorted(known))}",
-        )
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
-    for name, value in plain.items():
-        before = getattr(settings, name)
-        if not _fits(before, value):
-            raise UsageError(f"{name} is {value!r}, expected a value like {before!r}", where=of)
-    return replace(settings, **plain)
-
-
-def _fits(before: object, value: object) -> bool:
-    """Tell whether a setting may take `value`, going by what it was; None says nothing."""
-    if before is None or value is None:
-        return True
-    if isinstance(before, bool) or isinstance(value, bool):
-        return isinstance(before, bool) and isinstance(value, bool)
-    if isinstance(before, float):
-        return isinstance(value, float | int)
-    return isinstance(value, type(before))
 
 
 def total_steps(spec: RunSpec, recipe: Recipe, steps_per_epoch: int) -> int:
