@@ -127,7 +127,7 @@ def supcon_loss(
             scores = (scale * own @ everyone.T).masked_fill(~same, -torch.inf)
             positives = scores.logsumexp(1)
             if convention == "in":
-                positives = positives - same.sum(1).log()
+                positives = positives - same.sum(1).to(positives).log()
     factor = 1.0 if base_temperature is None else temperature / base_temperature
     return factor * (_levels(own, everyone, scale) - positives).mean()
 
