@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
+from reference_impl.losses.ibot import ibot_loss
 from reference_impl.losses.koleo import koleo_loss
+from reference_impl.losses.self_distillation import dino_loss, moved_center, teacher_distribution
 from reference_impl.methods.barlow import barlow_loss
 from reference_impl.methods.byol import byol_loss
-from reference_impl.methods.dino import dino_loss, ibot_loss, moved_center, teacher_distribution
 from reference_impl.methods.lejepa import random_directions, sigreg
 from reference_impl.methods.moco_v2 import queue_info_nce
 from reference_impl.methods.simclr import nt_xent

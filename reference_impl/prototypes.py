@@ -10,6 +10,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from reference_impl.encoders.vit import initialise
+from reference_impl.heads import mlp
 from reference_impl.losses.precision import at_least_float32
 from reference_impl.shapes import Float, Tensor
 
@@ -29,6 +31,42 @@ class UnitRows(nn.Module):
         """Return the products of `rows` with every prototype."""
         weight = functional.normalize(self.direction, dim=1)
         return functional.linear(rows, weight if self.length is None else weight * self.length)
+
+
+class PrototypeHead(nn.Module):
+    """MLP, L2 normalisation, then prototypes: logits are cosines unless lengths are learnt.
+
+    DINO's head, vision_transformer.py#L257-L291 at 7c446df; weights are truncated normals of
+    deviation 0.02. `layers` counts the MLP's, `norm` puts BatchNorm after its hidden ones.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        prototypes: int,
+        *,
+        hidden_width: int = 2048,
+        bottleneck: int = 256,
+        layers: int = 3,
+        norm: bool = False,
+        learnt_length: bool = False,
+    ) -> None:
+        super().__init__()
+        widths = (width, *[hidden_width] * (layers - 1), bottleneck)
+        self.mlp = mlp(widths, norm=norm, activation=nn.GELU)
+        initialise(self.mlp, "truncated")
+        self.last = UnitRows(bottleneck, prototypes, learnt_length=learnt_length)
+
+    def forward(self, features: Float[Tensor, "batch width"]) -> Float[Tensor, "batch prototypes"]:
+        """Return one logit per prototype."""
+        return self.compare(self.mlp(features))
+
+    def compare(
+        self, embeddings: Float[Tensor, "batch bottleneck"]
+    ) -> Float[Tensor, "batch prototypes"]:
+        """Return the logits of what the MLP gave; its length is taken in float32 at least."""
+        logits: Tensor = self.last(functional.normalize(at_least_float32(embeddings), dim=-1))
+        return logits
 
 
 def code_cross_entropy(

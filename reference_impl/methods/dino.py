@@ -1,21 +1,22 @@
-"""DINO (Caron et al. 2021), with iBOT's patch loss and DINOv2's KoLeo as options."""
+"""DINO (Caron et al. 2021), with iBOT's patch loss and DINOv2's KoLeo as options.
+
+The losses on tensors: `losses.self_distillation`, `losses.ibot`, `losses.koleo`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from reference_impl.distributed import mean_over_processes, sum_over_processes
 from reference_impl.ema import cosine_to_one, frozen_copy, linear_to, move_average
-from reference_impl.encoders.vit import initialise, needs_patches, without_drop_path
-from reference_impl.heads import mlp
+from reference_impl.encoders.vit import needs_patches, without_drop_path
+from reference_impl.losses.ibot import ibot_loss
 from reference_impl.losses.koleo import koleo_loss
-from reference_impl.losses.precision import at_least_float32
+from reference_impl.losses.self_distillation import dino_terms, moved_center, teacher_distribution
 from reference_impl.losses.sinkhorn import sinkhorn
 from reference_impl.masks import random_rectangles
 from reference_impl.method import (
@@ -28,8 +29,8 @@ from reference_impl.method import (
     StepOutput,
     ViewPlan,
 )
-from reference_impl.prototypes import UnitRows, code_cross_entropy, usage
-from reference_impl.shapes import Bool, Float, Tensor
+from reference_impl.prototypes import PrototypeHead, usage
+from reference_impl.shapes import Bool, Tensor
 
 _PAPER = "arXiv:2104.14294"
 _CODE = "gh:facebookresearch/dino@7c446df5b9f45747937fb0d72314eb9f7b66930a"
@@ -37,122 +38,6 @@ _IBOT = "gh:bytedance/ibot@da316d82636a7a7356835ef224b13d5f3ace0489"
 _V2 = "gh:facebookresearch/dinov2@b8931f7bf91576930313be2c6d6af376033b35f0"
 
 Centring = Literal["center", "sinkhorn", "none"]
-Logits = Float[Tensor, "batch prototypes"]
-
-
-class DINOTerms(NamedTuple):
-    """The loss, and its means over pairs with another global crop and with a local crop."""
-
-    loss: Float[Tensor, ""]
-    across_global: Float[Tensor, ""]
-    to_local: Float[Tensor, ""]
-
-
-@torch.no_grad()
-def teacher_distribution(
-    logits: Float[Tensor, "*batch prototypes"],
-    temperature: float,
-    center: Float[Tensor, " prototypes"] | None = None,
-) -> Float[Tensor, "*batch prototypes"]:
-    """Return softmax((logits - center)/temperature), in float32 at least and without gradient.
-
-    `center` None leaves centring out. main_dino.py#L387-L390 at 7c446df.
-    """
-    logits = at_least_float32(logits)
-    if center is not None:
-        logits = logits - center
-    return (logits / temperature).softmax(dim=-1)
-
-
-def dino_terms(
-    student: Sequence[Logits],
-    targets: Sequence[Logits],
-    temperature: float = 0.1,
-    *,
-    reduction: Literal["mean", "sum"] = "mean",
-) -> DINOTerms:
-    """Return the cross-entropy of every student crop with every teacher crop but its own.
-
-    H(t, s) = -sum_k t_k log softmax(s/temperature)_k, averaged over images. `student` holds
-    logits, the teacher's crops first; `targets` the teacher's distributions.
-
-    "mean" averages over the pairs: the official code (main_dino.py#L380-L404 at 7c446df),
-    lightly, solo-learn, stable-pretraining; DINOv2 arrives at the same total but logs each part
-    times its share of the pairs (dinov2/train/ssl_meta_arch.py). "sum" adds the pairs as Eq. 3 of
-    the paper (arXiv:2104.14294) is written; its Algorithm 1 takes the mean.
-    ValueError if no pair is left.
-    """
-    teachers = len(targets)
-    if len(student) < 2 or len(student) < teachers:
-        raise ValueError(
-            f"DINO pairs each teacher crop with other crops, found {teachers} of the teacher "
-            f"and {len(student)} of the student"
-        )
-    among: list[Tensor] = []
-    to_local: list[Tensor] = []
-    for crop, logits in enumerate(student):
-        others = [target for view, target in enumerate(targets) if view != crop]
-        if others:
-            value = code_cross_entropy(others, logits, temperature).mean()
-            (among if crop < teachers else to_local).append(value)
-    pairs_among, pairs_local = teachers * (teachers - 1), teachers * len(to_local)
-    zero = at_least_float32(student[0]).new_zeros(())
-    sum_among, sum_local = sum(among, zero), sum(to_local, zero)
-    total = sum_among + sum_local
-    return DINOTerms(
-        total if reduction == "sum" else total / (pairs_among + pairs_local),
-        sum_among / max(pairs_among, 1),
-        sum_local / max(pairs_local, 1),
-    )
-
-
-def dino_loss(
-    student: Sequence[Logits],
-    targets: Sequence[Logits],
-    temperature: float = 0.1,
-    *,
-    reduction: Literal["mean", "sum"] = "mean",
-) -> Float[Tensor, ""]:
-    """Return the loss of `dino_terms`, which explains arguments and conventions."""
-    return dino_terms(student, targets, temperature, reduction=reduction).loss
-
-
-def ibot_loss(
-    student: Float[Tensor, "masked prototypes"],
-    targets: Float[Tensor, "masked prototypes"],
-    mask: Bool[Tensor, "images patches"],
-    temperature: float = 0.1,
-    *,
-    convention: Literal["per_image", "per_token"] = "per_image",
-) -> Float[Tensor, ""]:
-    """Return the cross-entropy of masked patches; `mask` says which rows belong to which image.
-
-    "per_image" averages over the masked patches of each image, then over all images, and an
-    image without masked patches counts as 0: iBOT (main_ibot.py#L540-L554 at da316d8), DINOv2
-    (dinov2/loss/ibot_patch_loss.py#L105-L126 at b8931f7), lightly. "per_token" averages over all
-    masked patches of the batch: stable-pretraining. Rows are in the order of mask.nonzero().
-    """
-    entropies = code_cross_entropy([targets], student, temperature)
-    if convention == "per_token":
-        count = mean_over_processes(entropies.new_tensor(float(len(entropies))))
-        return entropies.sum() / count.clamp(min=1.0)
-    share = 1.0 / mask.sum(dim=-1, keepdim=True).clamp(min=1)
-    return (entropies * share.expand(mask.shape)[mask].to(entropies)).sum() / len(mask)
-
-
-@torch.no_grad()
-def moved_center(
-    center: Float[Tensor, " prototypes"], logits: Logits, momentum: float = 0.9
-) -> Float[Tensor, " prototypes"]:
-    """Return momentum * center + (1 - momentum) * mean of the teacher's logits.
-
-    The mean runs over the rows of all processes, which may hold different numbers of rows
-    (main_dino.py#L406-L416 at 7c446df). Without any row the centre stays.
-    """
-    total = at_least_float32(logits).sum(dim=0)
-    count = sum_over_processes(total.new_tensor(float(len(logits))))
-    mean = sum_over_processes(total) / count.clamp(min=1.0)
-    return center.lerp(mean.to(center.dtype), (count > 0).to(center.dtype) * (1.0 - momentum))
 
 
 @dataclass(frozen=True)
@@ -191,31 +76,6 @@ class DINOConfig:
     koleo_weight: float = 0.0
 
 
-class DINOHead(nn.Module):
-    """MLP, L2 normalisation, then prototypes: logits are cosines unless lengths are learnt.
-
-    vision_transformer.py#L257-L291 at 7c446df; weights are truncated normals of deviation 0.02.
-    """
-
-    def __init__(self, width: int, config: DINOConfig) -> None:
-        super().__init__()
-        hidden = [config.hidden_width] * (config.head_layers - 1)
-        widths = (width, *hidden, config.bottleneck)
-        self.mlp = mlp(widths, norm=config.head_norm, activation=nn.GELU)
-        initialise(self.mlp, "truncated")
-        self.last = UnitRows(
-            config.bottleneck, config.prototypes, learnt_length=not config.norm_last_layer
-        )
-
-    def forward(self, features: Float[Tensor, "batch width"]) -> Logits:
-        """Return one logit per prototype."""
-        return self.compare(self.mlp(features))
-
-    def compare(self, embeddings: Float[Tensor, "batch bottleneck"]) -> Logits:
-        """Return the logits of what the MLP gave; its length is taken in float32 at least."""
-        return self.last(functional.normalize(at_least_float32(embeddings), dim=-1))
-
-
 class DINO(Method):
     """A student that predicts what its own moving average says of another crop."""
 
@@ -226,7 +86,7 @@ class DINO(Method):
     def __init__(self, encoder: nn.Module, config: DINOConfig) -> None:
         super().__init__(encoder, config)
         self.plan = replace(type(self).plan, small=config.small_crops)  # type: ignore[misc]
-        self.head = DINOHead(int(encoder.width), config)  # type: ignore[arg-type, unused-ignore]
+        self.head = _head(int(encoder.width), config)  # type: ignore[arg-type, unused-ignore]
         if config.ibot_weight:
             vit = needs_patches(encoder, "iBOT's patch loss")
             self.mask_token = nn.Parameter(torch.zeros(vit.width))
@@ -346,6 +206,18 @@ class DINO(Method):
             self.center.copy_(moved_center(self.center, logits, momentum))
             if patch_logits is not None:
                 self.patch_center.copy_(moved_center(self.patch_center, patch_logits, momentum))
+
+
+def _head(width: int, config: DINOConfig) -> PrototypeHead:
+    return PrototypeHead(
+        width,
+        config.prototypes,
+        hidden_width=config.hidden_width,
+        bottleneck=config.bottleneck,
+        layers=config.head_layers,
+        norm=config.head_norm,
+        learnt_length=not config.norm_last_layer,
+    )
 
 
 def _masked_patches(tokens: Tensor, prefix: int, mask: Tensor) -> Tensor:

@@ -16,7 +16,14 @@ from torch.nn import functional
 
 from kb.closed_forms.registry import form
 from reference_impl.encoders.vit import vit_mini
+from reference_impl.losses.ibot import ibot_loss
 from reference_impl.losses.koleo import koleo_loss
+from reference_impl.losses.self_distillation import (
+    dino_loss,
+    dino_terms,
+    moved_center,
+    teacher_distribution,
+)
 from reference_impl.masks import random_rectangles
 from reference_impl.method import Batch
 from reference_impl.methods.dino import (
@@ -25,14 +32,8 @@ from reference_impl.methods.dino import (
     PRESETS,
     Centring,
     DINOConfig,
-    DINOHead,
-    dino_loss,
-    dino_terms,
-    ibot_loss,
-    moved_center,
-    teacher_distribution,
 )
-from reference_impl.prototypes import UnitRows, usage
+from reference_impl.prototypes import PrototypeHead, UnitRows, usage
 
 TINY = DINOConfig(
     prototypes=32, hidden_width=16, bottleneck=8, small_crops=1, temperature_warmup=0.5,
@@ -127,7 +128,7 @@ def test_flat_outputs_cost_ln_k_and_one_prototype_costs_nothing(
 def test_first_step_of_the_official_head() -> None:
     """K = 65,536, bottleneck 256, temperatures 0.1 and 0.04: 11.29 unrelated, 10.31 agreeing."""
     torch.manual_seed(0)
-    head = DINOHead(32, DINOConfig(hidden_width=64))
+    head = PrototypeHead(32, 65_536, hidden_width=64)
     with torch.no_grad():
         first, second = (head.compare(torch.randn(32, 256)) for _ in range(2))
     assert first.abs().max() <= 1.0001  # cosines

@@ -15,16 +15,14 @@ from torch.nn.parallel import DistributedDataParallel
 from two_processes import run_two
 
 from reference_impl import distributed
+from reference_impl.losses.ibot import ibot_loss
 from reference_impl.losses.koleo import koleo_loss
+from reference_impl.losses.self_distillation import dino_loss, moved_center, teacher_distribution
 from reference_impl.losses.sinkhorn import sinkhorn
 from reference_impl.method import Batch
 from reference_impl.methods.dino import (
     DINO,
     DINOConfig,
-    dino_loss,
-    ibot_loss,
-    moved_center,
-    teacher_distribution,
 )
 from reference_impl.methods.i_jepa import i_jepa_loss
 from reference_impl.methods.mae import mae_loss

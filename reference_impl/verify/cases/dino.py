@@ -9,11 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.closed_forms import form
-from reference_impl.methods.dino import (
-    dino_loss,
-    moved_center,
-    teacher_distribution,
-)
+from reference_impl.losses.self_distillation import dino_loss, moved_center, teacher_distribution
 from reference_impl.shapes import Tensor
 from reference_impl.verify.case import Arrays, Case, Draw, Generator, Known, Peer, Tensors
 from reference_impl.verify.cases.dino_parts import COLD, PART_CASES, WARM, cosines

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.closed_forms import form
+from reference_impl.losses.ibot import ibot_loss
 from reference_impl.losses.koleo import Convention, koleo_loss
-from reference_impl.methods.dino import ibot_loss, teacher_distribution
+from reference_impl.losses.self_distillation import teacher_distribution
 from reference_impl.shapes import Tensor
 from reference_impl.verify.case import Arrays, Case, Draw, Generator, Known, Peer, Tensors
 from reference_impl.verify.clouds import constant, normal, unrelated

@@ -11,10 +11,10 @@ import torch
 from torch.nn.functional import cross_entropy, normalize
 
 from reference_impl.losses.koleo import koleo_loss
+from reference_impl.losses.self_distillation import dino_loss, teacher_distribution
 from reference_impl.methods.barlow import barlow_loss
 from reference_impl.methods.byol import byol_loss
 from reference_impl.methods.clip import clip_loss
-from reference_impl.methods.dino import dino_loss, teacher_distribution
 from reference_impl.methods.mae import mae_loss, normalise_patches, patchify
 from reference_impl.methods.moco_v2 import queue_info_nce
 from reference_impl.methods.siglip import siglip_loss
