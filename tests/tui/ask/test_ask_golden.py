@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from ask_driving import NUMBERS, Engine, ask, fake_engine, opened
+from ask_driving import NUMBERS, Engine, ask, box, fake_engine, opened
 from textual.pilot import Pilot
-from tui_golden import check, golden_form, settle
+from tui_golden import check, golden_form, settle, until_shown
 from tui_pilot import driven, until
 
 from kb.errors import InputUnreadable
 from tui.app import DoctorApp
+from tui.jump import JumpScreen
 
 engine = fake_engine
 
@@ -21,75 +22,90 @@ SIZES = ((80, 24), (100, 30), (120, 40))
 Drive = Callable[[Pilot[None], DoctorApp, Engine], Awaitable[None]]
 
 
+HELD = ("stale", "waiting")
+"""States in which the engine is kept inside a question."""
+
+
 async def first(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
-    await pilot.pause()
+    await until_shown(pilot, "Or let the run speak")
 
 
 async def answered(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
     await ask(pilot, app, "loss stuck at 4.14")
+    await until_shown(pilot, "3 causes", "62% likely", "spread = z.std")
 
 
 async def stale(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
-    await ask(pilot, app, "loss stuck at 4.14")
+    await answered(pilot, app, engine)
     engine.gate.clear()
     await pilot.press("x", "y")
-    await until(pilot, lambda: app.session.asking)
-    await pilot.pause(0.3)
+    await until(pilot, lambda: app.session.asking and app.session.query.endswith("xy"))
+    await until_shown(pilot, "answering …", "62% likely")
 
 
 async def waiting(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
     engine.gate.clear()
     await pilot.press(*"loss")
-    await until(pilot, lambda: app.session.asking)
-    await pilot.pause(0.3)
+    await until(pilot, lambda: app.session.asking and app.session.query == "loss")
+    await until_shown(pilot, "answering …")
 
 
 async def fix_chosen(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
-    await ask(pilot, app, "loss stuck at 4.14")
+    await answered(pilot, app, engine)
     await pilot.press("enter", "n", "n")
+    await until_shown(pilot, "▌2. Lower the learning rate", "n Next fix")
 
 
 async def reranked(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
-    await ask(pilot, app, "loss stuck at 4.14")
+    await answered(pilot, app, engine)
     app.use_numbers(NUMBERS)
-    await until(pilot, lambda: bool(app.session.moved) and app.session.run_answer is not None)
+    await until_shown(pilot, "✗ run sick", "↑ 3 to 1: ", "↑ 3 to 1 with the run", "numbers typed")
 
 
 async def run_alone(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
     app.use_numbers(NUMBERS)
-    await until(pilot, lambda: app.session.run_answer is not None)
+    await until_shown(pilot, "from the run's numbers alone", "90% likely", "numbers typed")
 
 
 async def nothing_fits(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
     await ask(pilot, app, "how do I cook rice")
+    await until_shown(pilot, "nothing fits well enough", "What helps to tell")
 
 
 async def from_documents(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
     await ask(pilot, app, "vicreg formula")
+    await until_shown(pilot, "passages of the documents", "The whole document")
 
 
 async def failed(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
     engine.error = InputUnreadable("the store is damaged", where="store.sqlite", hint="remove it")
     await ask(pilot, app, "loss stuck")
+    await until_shown(pilot, "✗ no answer", "Ways out")
 
 
 async def too_short(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
     await pilot.press("l", "o")
-    await pilot.pause(0.1)
+    await until(pilot, lambda: box(app).value == "lo")
+    await until_shown(pilot, "› lo", "A few more letters")
 
 
 async def helped(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
+    await first(pilot, app, engine)
     await pilot.press("escape", "question_mark")
+    await until_shown(pilot, "Keys  (esc closes)", "On this screen")
 
 
 async def saving(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
-    await ask(pilot, app, "loss stuck at 4.14")
+    await answered(pilot, app, engine)
     await pilot.press("escape", "e")
+    await until_shown(pilot, "Save the answer", ".md")
 
 
 async def jumping(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
-    await ask(pilot, app, "loss stuck at 4.14")
+    await answered(pilot, app, engine)
     await pilot.press("escape", "f")
+    await until(pilot, lambda: isinstance(app.screen, JumpScreen))
+    await until_shown(pilot, " d ")
 
 
 STATES: dict[str, Drive] = {
@@ -115,7 +131,7 @@ async def _shown(name: str, size: tuple[int, int], engine: Engine, **options: An
         if "theme" in options:
             app.theme = options["theme"]
         await STATES[name](pilot, app, engine)
-        await settle(pilot)
+        await settle(pilot, held=name in HELD)
         options["look"](app)
         engine.gate.set()
     return app

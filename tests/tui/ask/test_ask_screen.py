@@ -52,7 +52,7 @@ async def test_what_is_stale_is_dimmed_and_stays_until_the_next_answer(engine: E
         engine.gate.clear()
         box(app).value = "how do I cook rice"
         await until(pilot, lambda: len(engine.asked) == 2)
-        assert app.screen.has_class("-stale")
+        await until(pilot, lambda: app.screen.has_class("-stale"))
         assert results(app).count == 3
         engine.gate.set()
         await until(pilot, lambda: not app.session.asking)

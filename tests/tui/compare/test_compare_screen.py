@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
-from tui_golden import check
+from tui_golden import check, golden_form, settle, shows, until_shown
 from tui_pilot import driven, text_of, until
 
 from tui.app import DoctorApp
@@ -148,18 +148,69 @@ async def test_a_run_that_cannot_be_read_is_told_with_the_way_out(
         assert "b chooses other runs" in " ".join(said(screen).split())
 
 
-@pytest.mark.parametrize(
-    "size", [(80, 24), (100, 30), (120, 40)], ids=lambda one: f"{one[0]}x{one[1]}"
-)
+Drive = Callable[[Pilot[None], CompareScreen], Awaitable[None]]
+
+
+async def parted(pilot: Pilot[None], screen: CompareScreen) -> None:
+    await until(pilot, lambda: "They part at step" in said(screen) and len(rows(screen)) == 3)
+    await until_shown(pilot, "● They part", "loss  ▄ 0.9225", "Settings that differ")
+
+
+async def unreadable(pilot: Pilot[None], screen: CompareScreen) -> None:
+    await until_shown(pilot, "✗ not read", "b chooses other runs")
+
+
+STATES: dict[str, tuple[tuple[Path, Path], Drive]] = {
+    "parted": ((Path("good"), Path("stuck")), parted),
+    "unreadable": ((Path("good"), Path("none")), unreadable),
+}
+
+
+async def shown(
+    name: str, look: Callable[[DoctorApp], None], size: tuple[int, int] = (80, 24), theme: str = ""
+) -> None:
+    pair, drive = STATES[name]
+    async with compared(pair, size) as (app, pilot, screen):
+        if theme:
+            app.theme = theme
+        await drive(pilot, screen)
+        await settle(pilot)
+        look(app)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda one: f"{one[0]}x{one[1]}")
+@pytest.mark.parametrize("name", STATES)
 @driven
-async def test_two_runs_look_as_designed(runs: tuple[Path, Path], size: tuple[int, int]) -> None:
-    async with compared(runs, size) as (app, pilot, _):
-        await pilot.pause()
-        check(app, f"compare-parted-{size[0]}x{size[1]}")
+async def test_a_state_looks_as_designed(
+    runs: tuple[Path, Path], name: str, size: tuple[int, int]
+) -> None:
+    await shown(name, lambda app: check(app, f"compare-{name}-{size[0]}x{size[1]}"), size)
+
+
+@pytest.mark.parametrize("theme", ["doctor-light", "ansi-dark"])
+@driven
+async def test_other_themes_look_as_designed(runs: tuple[Path, Path], theme: str) -> None:
+    await shown("parted", lambda app: check(app, f"compare-parted-{theme}"), theme=theme)
 
 
 @driven
-async def test_without_runs_it_looks_as_designed(runs: tuple[Path, Path]) -> None:
-    async with compared((runs[0], Path("none"))) as (app, pilot, screen):
-        await until(pilot, lambda: "✗ not read" in said(screen))
-        check(app, "compare-unreadable-80x24")
+async def test_without_colour_the_runs_are_still_told_apart(
+    runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def look(app: DoctorApp) -> None:
+        check(app, "compare-parted-no-color")
+        assert shows(app, "▄ A", "○ B", "▄ 0.9225", "○ 2.253")
+
+    await shown("parted", look)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STATES)
+@driven
+async def test_a_state_looks_the_same_ten_times(runs: tuple[Path, Path], name: str) -> None:
+    forms: list[str] = []
+    for _ in range(10):
+        await shown(name, lambda app: forms.append(golden_form(app)))
+    assert len(set(forms)) == 1

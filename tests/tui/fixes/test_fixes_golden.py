@@ -5,44 +5,60 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
-from fix_driving import LOOK, SLOWER, Marks, opened, replace_jobs, small_answer
+from fix_driving import LOOK, SLOWER, WRONG, Marks, opened, replace_jobs, small_answer
 from textual.pilot import Pilot
-from tui_golden import check, golden_form
-from tui_pilot import driven
+from tui_golden import check, golden_form, settle, until_shown
+from tui_pilot import driven, until
 
-from assistant.answer import Answer
+from assistant.answer import Answer, RankedFix
 from kb.errors import StoreError
 from tui.app import DoctorApp
+from tui.fixes.screen import FixesScreen
 
 SIZES = ((80, 24), (100, 30), (120, 40))
-Drive = Callable[[Pilot[None], Marks], Awaitable[None]]
+Drive = Callable[[Pilot[None], FixesScreen], Awaitable[None]]
 
 MARKED = small_answer()
 NOTHING = small_answer(fits=False, diagnoses=())
 HEALTHY = small_answer(verdict="healthy", diagnoses=())
 
 
-async def as_it_is(pilot: Pilot[None], marks: Marks) -> None:
-    await pilot.press("j")
+def down_to(fix: RankedFix) -> Drive:
+    async def drive(pilot: Pilot[None], screen: FixesScreen) -> None:
+        await pilot.press("j")
+        await until(pilot, lambda: screen._item is not None and screen._item.fix.id == fix.id)
+        await until_shown(pilot, fix.title)
+
+    return drive
 
 
-async def filtered(pilot: Pilot[None], marks: Marks) -> None:
+def saying(*texts: str) -> Drive:
+    async def drive(pilot: Pilot[None], screen: FixesScreen) -> None:
+        await pilot.press("j")
+        await until_shown(pilot, *texts)
+
+    return drive
+
+
+async def filtered(pilot: Pilot[None], screen: FixesScreen) -> None:
     await pilot.press("i", "l", "r")
+    await until_shown(pilot, "3 filtered out", "A tenth is a good start.")
 
 
-async def no_match(pilot: Pilot[None], marks: Marks) -> None:
+async def no_match(pilot: Pilot[None], screen: FixesScreen) -> None:
     await pilot.press("i", "z", "z")
+    await until_shown(pilot, "No fix holds “zz”")
 
 
 STATES: dict[str, tuple[Answer | None, Drive]] = {
-    "worklist": (small_answer(), as_it_is),
-    "marked": (MARKED, as_it_is),
+    "worklist": (small_answer(), down_to(SLOWER)),
+    "marked": (MARKED, down_to(WRONG)),
     "filtered": (small_answer(), filtered),
     "no-match": (small_answer(), no_match),
-    "first": (None, as_it_is),
-    "nothing-fits": (NOTHING, as_it_is),
-    "healthy": (HEALTHY, as_it_is),
-    "failed": (small_answer(), as_it_is),
+    "first": (None, saying("Nothing to work on yet")),
+    "nothing-fits": (NOTHING, saying("Nothing fits well enough")),
+    "healthy": (HEALTHY, saying("The run looks healthy")),
+    "failed": (small_answer(), saying("could not be read")),
 }
 
 
@@ -60,10 +76,10 @@ async def shown(
     if name == "marked":
         marks.mark((LOOK.id,), "helped", "")
         marks.mark((SLOWER.id,), "did-not", "runs/7")
-    async with opened(answer) as (app, pilot, _):
+    async with opened(answer) as (app, pilot, screen):
         app.theme = theme
-        await drive(pilot, marks)
-        await pilot.pause()
+        await drive(pilot, screen)
+        await settle(pilot)
         await look(app, pilot)
 
 
@@ -73,8 +89,7 @@ async def test_a_state_looks_as_designed_at_every_size(name: str, marks: Marks) 
     async def look(app: DoctorApp, pilot: Pilot[None]) -> None:
         for columns, lines in SIZES:
             await pilot.resize_terminal(columns, lines)
-            await pilot.pause()
-            await pilot.pause()
+            await settle(pilot)
             check(app, f"fixes-{name}-{columns}x{lines}")
 
     await shown(name, marks, look, "doctor-dark")

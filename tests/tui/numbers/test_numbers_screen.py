@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.widgets import Static
-from tui_golden import check
+from tui_golden import check, golden_form, settle, shows, until_shown
 from tui_pilot import driven, text_of, until
 
 from assistant.pasted import read_pasted
@@ -126,16 +126,65 @@ def test_numbers_written_back_are_read_as_the_same(numbers: dict[str, float | li
     assert read_pasted(typed(numbers)).numbers == numbers
 
 
-@pytest.mark.parametrize(
-    "size", [(80, 24), (100, 30), (120, 40)], ids=lambda one: f"{one[0]}x{one[1]}"
-)
+TYPED = {
+    "typed": ("simclr loss 4.143, batch 32, rank 3, foo 3, 7", ("✗ foo = 3, 7",)),
+    "empty": ("", ("loss 4.143, batch 32",)),
+}
+
+
+@pytest.fixture
+def unjudged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict is the catalogue's; what is told of it here must not change with it."""
+    monkeypatch.setattr(NumbersScreen, "_judge", lambda self: None)
+
+
+async def shown(
+    name: str, look: Callable[[DoctorApp], None], size: tuple[int, int] = (80, 24), theme: str = ""
+) -> None:
+    text, texts = TYPED[name]
+    async with numbers_box(size) as (app, pilot, screen):
+        if theme:
+            app.theme = theme
+        screen.query_one(NumbersBox).insert(text)
+        await until(pilot, lambda: screen.query_one(NumbersBox).text == text)
+        await until_shown(pilot, "Numbers instead of a run", *texts)
+        await settle(pilot)
+        look(app)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda one: f"{one[0]}x{one[1]}")
+@pytest.mark.parametrize("name", TYPED)
 @driven
 async def test_the_box_looks_as_designed(
-    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    name: str, size: tuple[int, int], unjudged: None
 ) -> None:
-    # The verdict is the catalogue's; what is told of it here must not change with it.
-    monkeypatch.setattr(NumbersScreen, "_judge", lambda self: None)
-    async with numbers_box(size) as (app, pilot, screen):
-        screen.query_one(NumbersBox).insert("simclr loss 4.143, batch 32, rank 3, foo 3, 7")
-        await pilot.pause(0.3)
-        check(app, f"numbers-typed-{size[0]}x{size[1]}")
+    await shown(name, lambda app: check(app, f"numbers-{name}-{size[0]}x{size[1]}"), size)
+
+
+@pytest.mark.parametrize("theme", ["doctor-light", "ansi-dark"])
+@driven
+async def test_other_themes_look_as_designed(theme: str, unjudged: None) -> None:
+    await shown("typed", lambda app: check(app, f"numbers-typed-{theme}"), theme=theme)
+
+
+@driven
+async def test_without_colour_what_was_read_is_still_told_apart(
+    unjudged: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def look(app: DoctorApp) -> None:
+        check(app, "numbers-typed-no-color")
+        assert shows(app, "✓ loss = 4.143", "✗ foo = 3, 7")
+
+    await shown("typed", look)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TYPED)
+@driven
+async def test_the_box_looks_the_same_ten_times(name: str, unjudged: None) -> None:
+    forms: list[str] = []
+    for _ in range(10):
+        await shown(name, lambda app: forms.append(golden_form(app)))
+    assert len(set(forms)) == 1

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from run_driving import opened, quiet_app, small_answer, small_run
-from tui_golden import check, golden_form
-from tui_pilot import driven, text_of, until
+from tui_golden import check, golden_form, settle, shows, until_shown
+from tui_pilot import driven, until
 
 from ingest.runs.follow import Life
 from kb.errors import InputUnreadable
@@ -25,17 +25,28 @@ STATES: dict[str, tuple[Any, ...]] = {
     "waiting": (None, None, Life("waiting", 4.0), _UNREAD),
     "unreadable": (None, None, None, _UNREAD),
 }
+SHOWN = {
+    "live": ("● live", "✗ sick", "Measure next"),
+    "healthy": ("✓ finished", "✓ healthy", "Measure next"),
+    "silent": ("○ silent", "○ undecided", "Measure next"),
+    "nan": ("✗ crashed", "✗ sick", "Measure next"),
+    "waiting": ("○ waiting 4 s", "What went wrong"),
+    "unreadable": ("✗ not read", "What went wrong"),
+}
 
 
 async def _shown(name: str, size: tuple[int, int], look: Any, theme: str | None = None) -> None:
     run, answer, life, *error = STATES[name]
     more = {"run_error": error[0]} if error else {}
-    async with opened(run, answer, life, size, **more) as (app, pilot, _):
+    async with opened(run, answer, life, size, **more) as (app, pilot, screen):
         if theme is not None:
             app.theme = theme
+        await until(pilot, lambda: screen._shown is run and shows(app, *SHOWN[name]))
+        await settle(pilot)
         if name == "live":
             await pilot.press("left", "left_square_bracket")
-        await pilot.pause(0.1)
+            await until(pilot, lambda: shows(app, "at step") and not shows(app, "at step 399"))
+        await settle(pilot)
         look(app)
 
 
@@ -51,7 +62,8 @@ async def test_no_run_looks_as_designed(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tui.run.picker_pane.Path.cwd", lambda: Path("runs"))
     async with quiet_app() as (app, pilot):
-        await until(pilot, lambda: "No run found" in text_of(app.screen.query_one("#picker-said")))
+        await until_shown(pilot, "No run found")
+        await settle(pilot)
         check(app, "run-none-80x24")
 
 
