@@ -12,8 +12,11 @@ from assistant.engine import diagnose
 from ingest.runs.follow import Follower, Life, State
 from kb.run import Run
 
-JUDGE_EVERY = 0.5
-"""Least seconds between two judgements: a verdict costs tens of milliseconds."""
+JUDGE_EVERY, JUDGE_AT_LEAST_EVERY = 0.5, 1.5
+"""Seconds between two judgements, at least and at most."""
+
+JUDGE_SHARE = 0.05
+"""What judging may take of a core, between these two: the training needs it more."""
 
 CONFIRMATIONS = 2
 """Judgements in a row that must agree before a verdict of sick is taken back."""
@@ -77,8 +80,10 @@ class Watcher:
         run = self.follower.run
         if run is None or not self._pending or (clock < self._next and not ended):
             return None
-        self._pending, self._next = False, clock + JUDGE_EVERY
+        self._pending, begun = False, time.thread_time()
         answer = (self._judge or diagnose)(run, self._k)
+        rest = (time.thread_time() - begun) / JUDGE_SHARE
+        self._next = clock + min(max(rest, JUDGE_EVERY), JUDGE_AT_LEAST_EVERY)
         first = answer.diagnoses[0].entry.id if answer.diagnoses else ""
         told = (answer.verdict or "undecided", first if answer.verdict == "sick" else "")
         if self._told and self._told[0] == "sick" and told[0] != "sick" and not ended:

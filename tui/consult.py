@@ -99,15 +99,20 @@ class Consultation:
             self._submit(text)
         self._tell(AnswerChanged())
 
-    def _submit(self, text: str) -> None:
-        run = self._evidence()
-        self._engine.submit("ask", partial(self._both, text, run), self._answered)
+    def _submit(self, text: str, alone: Answer | None = None) -> None:
+        job = partial(self._both, text, self._evidence(), alone)
+        self._engine.submit("ask", job, self._answered)
 
     def _evidence(self) -> Run | Mapping[str, Scalar | Sequence[float]] | None:
         return self.session.run if self.session.numbers is None else self.session.numbers
 
-    def _both(self, text: str, run: Run | Mapping[str, Scalar | Sequence[float]] | None) -> Answers:
-        alone = answered(text, None, K, self._notify)
+    def _both(
+        self,
+        text: str,
+        run: Run | Mapping[str, Scalar | Sequence[float]] | None,
+        alone: Answer | None,
+    ) -> Answers:
+        alone = alone or answered(text, None, K, self._notify)
         return Answers(alone, alone if run is None else answered(text, run, K, self._notify))
 
     def _answered(self, outcome: Answers | Exception) -> None:
@@ -125,8 +130,9 @@ class Consultation:
 
     def _again(self) -> None:
         """Answer the same words with what the run says now; what is shown stays until then."""
-        if self.session.query:
-            self._submit(self.session.query)
+        session = self.session
+        if session.query:
+            self._submit(session.query, None if session.asking else session.alone)
 
     # Runs and numbers
 

@@ -31,6 +31,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1e9
+        self.worked = 0.0
+
+    def thread_time(self) -> float:
+        return self.worked
 
     def time(self) -> float:
         return self.now
@@ -152,6 +156,23 @@ def test_a_run_is_judged_at_most_every_half_second_and_nothing_is_lost(
     assert whats(found) == ["healthy", "sick"]
     assert 2 <= len(judged) <= 4
     assert min(np.diff(judged)) >= JUDGE_EVERY
+
+
+@pytest.mark.parametrize(("cost", "pause"), [(0.001, 0.5), (0.04, 0.8), (3.0, 1.5)])
+def test_the_dearer_a_judgement_is_the_rarer_but_no_verdict_waits_long(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, cost: float, pause: float
+) -> None:
+    judged: list[float] = []
+
+    def dear(*given: object) -> object:
+        judged.append(clock.now)
+        clock.worked += cost
+        return diagnose(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(watching, "diagnose", dear)
+    changes(clock, watcher_of(*[(WELL, "live")] * 80), interval=0.05)
+    assert np.diff(judged) == pytest.approx([pause] * (len(judged) - 1), abs=0.051)
+    assert len(judged) > 2
 
 
 def test_nothing_new_is_not_judged_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 DEBOUNCE = 0.04
 """Seconds without a key after which the question is asked (issue 4)."""
 
-LOADING_AFTER = 0.15
-"""Seconds after which waiting is said: an answer usually takes a tenth of that."""
+STALE_AFTER = 0.15
+"""Seconds without an answer after which what is listed is dimmed and waiting is said. Answers
+usually come sooner, and dimming for a moment would flicker, and cost more than the answer."""
 
 SHORTEST = 3
 """Letters below which nothing is asked: two letters fit everything and nothing."""
@@ -45,8 +46,9 @@ class AskScreen(DoctorScreen):
     def __init__(self) -> None:
         super().__init__()
         self._pause: Timer | None = None
-        self._slow: Timer | None = None
+        self._unanswered: Timer | None = None
         self._shown_key: str | None = None
+        self._behind = False
 
     def body(self) -> ComposeResult:
         """Yield query box, status and the panes."""
@@ -72,8 +74,11 @@ class AskScreen(DoctorScreen):
         if self._pause is not None:
             self._pause.stop()
         if event.value == self.session.query:
+            if not self.session.asking:
+                self._now_fresh()
             return
-        self.set_class(listed(self.session) is not None, "-stale")
+        if self._unanswered is None:
+            self._unanswered = self.set_timer(STALE_AFTER, self._say_stale)
         self._pause = self.set_timer(DEBOUNCE, self._ask)
 
     def on_input_submitted(self) -> None:
@@ -83,15 +88,19 @@ class AskScreen(DoctorScreen):
 
     def _ask(self) -> None:
         text = self.query_one(QueryBox).value
-        if self._slow is not None:
-            self._slow.stop()
         if text != self.session.query:
-            self._slow = self.set_timer(LOADING_AFTER, self._say_waiting)
             self.doctor.ask(text if len(text.strip()) >= SHORTEST else "")
 
-    def _say_waiting(self) -> None:
+    def _say_stale(self) -> None:
+        self.set_class(listed(self.session) is not None, "-stale")
         if self.session.asking:
             self.query_one(StatusLines).refresh_lines(self.doctor.waiting_for())
+
+    def _now_fresh(self) -> None:
+        if self._unanswered is not None:
+            self._unanswered.stop()
+            self._unanswered = None
+        self.remove_class("-stale")
 
     def on_answer_changed(self) -> None:
         """Show the newest answer, unless it is still being worked out."""
@@ -99,12 +108,17 @@ class AskScreen(DoctorScreen):
         if self.session.query and box.value != self.session.query and not box.has_focus:
             box.value = self.session.query
         if not self.session.asking:
-            self.set_class(False, "-stale")
+            self._now_fresh()
             self._show()
 
     def on_run_changed(self) -> None:
         """Show what the run says where there is no question, and the verdict."""
         if not self.session.asking:
+            self._show()
+
+    def on_screen_resume(self) -> None:
+        """Show what changed while another screen was looked at."""
+        if self._behind:
             self._show()
 
     def on_marks_changed(self) -> None:
@@ -115,6 +129,9 @@ class AskScreen(DoctorScreen):
     # What is shown
 
     def _show(self) -> None:
+        self._behind = not self.is_current
+        if self._behind:  # a live run changes its answer all the time
+            return
         self.query_one(StatusLines).refresh_lines()
         self.query_one(ResultList).show(rows_for(self.session))
         self._show_page()

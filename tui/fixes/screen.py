@@ -73,8 +73,8 @@ class FixesScreen(JobScreen):
             self._read()
 
     def on_answer_changed(self) -> None:
-        """Follow the question and the run."""
-        if not self.session.asking:
+        """Follow the question and the run; behind another screen there is no need."""
+        if not self.session.asking and self.is_current:
             self._read()
 
     def on_run_changed(self) -> None:
