@@ -45,7 +45,9 @@ def open_interface(run: Path | None) -> int:
 
 def _is_for_interface(words: list[str]) -> bool:
     # Options, and what is too much, are told apart by the command line.
-    return words[:1] in ([], [COMMAND]) and len(words) < 3 and not "".join(words[1:]).startswith("-")
+    return (
+        words[:1] in ([], [COMMAND]) and len(words) < 3 and not "".join(words[1:]).startswith("-")
+    )
 
 
 def _on_terminal() -> bool:

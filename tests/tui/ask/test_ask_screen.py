@@ -383,3 +383,27 @@ async def test_the_question_and_the_place_survive_going_away_and_back(engine: En
         await until(pilot, lambda: app.screen is asking)
         assert box(app).value == "loss stuck at 4.14"
         assert results(app).key == "loss/floor"
+
+
+@driven
+async def test_behind_another_screen_the_list_waits_and_then_shows_the_newest(
+    engine: Engine,
+) -> None:
+    async with opened() as (app, pilot):
+        await ask(pilot, app, "loss stuck at 4.14")
+        listed = results(app)
+        app.switch_mode("run")
+        app.use_numbers(NUMBERS)
+        await until(pilot, lambda: bool(app.session.moved))
+        assert (listed.key, listed.count) == ("contrastive/stuck", 3)
+        app.switch_mode("ask")
+        await until(pilot, lambda: (listed.key, listed.count) == ("collapse/whole", 2))
+
+
+@driven
+async def test_a_run_is_asked_about_without_asking_the_words_again(engine: Engine) -> None:
+    async with opened() as (app, pilot):
+        await ask(pilot, app, "loss stuck at 4.14")
+        app.use_numbers(NUMBERS)
+        await until(pilot, lambda: bool(app.session.moved))
+        assert engine.asked.count(("loss stuck at 4.14", False)) == 1
