@@ -17,6 +17,16 @@ class Moved:
     after: int | None
     why: str
 
+    @property
+    def where(self) -> str:
+        """Return the move in words with its arrow, such as `↑ 3 to 1`."""
+        if self.before is None:
+            return f"↑ new at {self.after}"
+        if self.after is None:
+            return f"✗ gone, was {self.before}"
+        sign = "↑" if self.after < self.before else "↓"
+        return f"{sign} {self.before} to {self.after}"
+
     def to_dict(self) -> dict[str, object]:
         """Return plain JSON types."""
         plain = plain_types(self)

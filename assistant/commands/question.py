@@ -14,6 +14,7 @@ from assistant.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from assistant.answer import Answer
+    from assistant.moved import Moved
     from kb.run import Run
 
 MOST_READ = 1 << 20
@@ -63,17 +64,42 @@ def answer_to(
     k: int,
 ) -> Answer:
     """Return the answer; raise click.UsageError when nothing is asked."""
-    from assistant.engine import diagnose, query
+    return answered(*read_question(text, metrics, settings, run_path), k)
 
+
+def read_question(
+    text: tuple[str, ...],
+    metrics: tuple[str, ...],
+    settings: tuple[str, ...],
+    run_path: Path | None,
+) -> tuple[str, Run | None]:
+    """Return the words that are asked, and the run or the numbers beside them."""
     words = " ".join(text)
     if words.strip() == "-":
         words = sys.stdin.buffer.read(MOST_READ).decode("utf-8", "replace")
-    run = _run(run_path, pairs(metrics, "--metric"), pairs(settings, "--set"))
+    return words, _run(run_path, pairs(metrics, "--metric"), pairs(settings, "--set"))
+
+
+def answered(words: str, run: Run | None, k: int) -> Answer:
+    """Return the answer; raise click.UsageError when nothing is asked."""
+    from assistant.engine import diagnose, query
+
     if words.strip():
         return query(words, run=run, k=k, notify=notify)
     if run is not None and run.series:
         return diagnose(run, k=k, notify=notify)
     raise click.UsageError('the question is empty; for example "loss stuck at 4.14"')
+
+
+def moved_by(run: Run | None, whole: Answer, k: int) -> tuple[Moved, ...] | None:
+    """Return what the run did to the ranking that the words alone have; None where there are no
+    words, or no numbers."""
+    from assistant.engine import query
+    from assistant.moved import moved
+
+    if run is None or not run.series or not whole.query.strip():
+        return None
+    return moved(query(whole.query, k=k, notify=notify), whole)
 
 
 def code_of_answer(answer: Answer) -> ExitCode:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from assistant.answer import Answer, Diagnosis, Hit, RankedFix
+from assistant.moved import Moved
 from assistant.render.marks import MARKED
+from assistant.render.moved import TITLE
 from kb.plain_text import strip_controls
 
 
@@ -28,6 +31,16 @@ def to_markdown(answer: Answer) -> str:
         named = answer.next_measurement
         lines += ["", f"Measure next: {_code(named.metric)}: {_escaped(named.reason)}"]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def moves_to_markdown(moves: Sequence[Moved]) -> str:
+    """Return what a run moved as a section below the answer; "" where nothing moved."""
+    if not moves:
+        return ""
+    lines = [
+        f"- {one.where}: {_escaped(one.title)} ({_escaped(one.why.rstrip('.'))})" for one in moves
+    ]
+    return "\n".join(["", f"## {TITLE}", "", *lines, ""])
 
 
 def _diagnosis(number: int, diagnosis: Diagnosis) -> list[str]:

@@ -216,6 +216,29 @@ def test_words_that_the_run_contradicts_are_overturned(cli: Runner, sick: Path) 
     assert "the words alone point to perf/dataloader-bound" in " ".join(ran.out.lower().split())
 
 
+@pytest.mark.usefixtures("encoder_export")
+def test_what_the_run_moved_is_told_with_the_answer(cli: Runner, sick: Path) -> None:
+    question = ("ask", "training is slow, gpu util 30%")
+    told = json.loads(cli(*question, "--run", sick, "--json").out)
+    alone = json.loads(cli(*question, "--json").out)
+    assert "moved" not in alone
+    before = [one["entry"]["id"] for one in alone["diagnoses"]]
+    after = [one["entry"]["id"] for one in told["diagnoses"]]
+    first = told["moved"][0]
+    assert after[0] != before[0]
+    assert (first["entry_id"], first["after"]) == (after[0], 1)
+    for one in told["moved"]:
+        name = one["entry_id"]
+        assert one["before"] == (before.index(name) + 1 if name in before else None)
+        assert one["after"] == (after.index(name) + 1 if name in after else None)
+        assert one["why"]
+    text = " ".join(cli(*question, "--run", sick).out.split())
+    assert "What the run moved ↑ new at 1: " in text
+    assert first["why"].rstrip(".") in text
+    marked = cli(*question, "--run", sick, "--markdown").out
+    assert "## What the run moved\n\n- ↑ new at 1: " in marked
+
+
 def test_a_run_and_numbers_by_hand_exclude_each_other(cli: Runner, sick: Path) -> None:
     ran = cli("ask", "loss", "--run", sick, "--metric", "z_std=0.1")
     assert ran.code == ExitCode.USAGE

@@ -11,7 +11,7 @@ from textual.content import Content
 from assistant.render.marks import MARKED
 from kb.plain_text import plain
 from tui.ask.prose import code_of, prose
-from tui.ask.rows import explained, level_of, share_of, short_reason, underline, where_moved
+from tui.ask.rows import explained, level_of, share_of, short_reason, underline
 from tui.plain import shown, shown_line
 from tui.references import address_of, short_reference
 from tui.widgets.page import Block, Item, Section, heading
@@ -128,13 +128,13 @@ def _title(diagnosis: Diagnosis) -> list[Block]:
 
 
 def _moved(moved: Moved) -> Block:
-    label = Content.styled(f"{where_moved(moved)} with the run", "$text-accent bold")
+    label = Content.styled(f"{moved.where} with the run", "$text-accent bold")
     return Block(Content("").join([label, ": ", short_reason(moved.why)]))
 
 
 def _move(moved: Moved) -> Block:
     name = Content.styled(shown_line(moved.title), "bold")
-    where = Content.styled(where_moved(moved), "$text-accent")
+    where = Content.styled(moved.where, "$text-accent")
     sign, _, words = where.plain.partition(" ")
     text = Content("").join([name, f" ({words}): ", short_reason(moved.why)])
     return Block(text, Content.styled(f"{sign} ", "$text-accent bold"), 2)

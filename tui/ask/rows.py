@@ -102,16 +102,6 @@ def level_of(confidence: float) -> str:
     return "$text-warning" if confidence >= WEAK else "$muted"
 
 
-def where_moved(moved: Moved) -> str:
-    """Return the move in words, with its arrow."""
-    if moved.before is None:
-        return f"↑ new at {moved.after}"
-    if moved.after is None:
-        return f"✗ gone, was {moved.before}"
-    sign = "↑" if moved.after < moved.before else "↓"
-    return f"{sign} {moved.before} to {moved.after}"
-
-
 def _diagnosis(diagnosis: Diagnosis, move: str) -> Row:
     label, reason = reason_of(diagnosis.evidence)
     return Row(

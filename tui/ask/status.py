@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widget import Widget
 
-from tui.ask.rows import short_reason, where_moved
+from tui.ask.rows import short_reason
 from tui.plain import shown_line
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def moved_line(moved: tuple[Moved, ...]) -> Content:
     """Return what the run did to the ranking: the highest that moved, and how many others."""
     best = min(moved, key=lambda one: (one.after is None, one.after or 0))
     more = f", {len(moved) - 1} more moved" if len(moved) > 1 else ""
-    where = f"{where_moved(best)}: {best.title}"
+    where = f"{best.where}: {best.title}"
     return Content.assemble(
         (shown_line(where), "$text-accent bold"), f" ({short_reason(best.why)}){more}"
     )

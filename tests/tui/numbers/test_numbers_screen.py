@@ -155,9 +155,7 @@ async def shown(
 @pytest.mark.parametrize("size", SIZES, ids=lambda one: f"{one[0]}x{one[1]}")
 @pytest.mark.parametrize("name", TYPED)
 @driven
-async def test_the_box_looks_as_designed(
-    name: str, size: tuple[int, int], unjudged: None
-) -> None:
+async def test_the_box_looks_as_designed(name: str, size: tuple[int, int], unjudged: None) -> None:
     await shown(name, lambda app: check(app, f"numbers-{name}-{size[0]}x{size[1]}"), size)
 
 
