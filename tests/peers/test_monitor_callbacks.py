@@ -125,15 +125,32 @@ def test_a_hugging_face_training_is_recorded(tmp_path: Path) -> None:
         spectra_every=1,
         budget=None,
     )
+    model = Scored()
     trainer = Trainer(
-        model=Scored(),
+        model=model,
         args=arguments,
         train_dataset=[{"rows": row} for row in torch.randn(32, 6)],
         callbacks=[callback],
     )
     trainer.train()
+    assert not model.head._forward_hooks
+    assert not model._forward_hooks
     run = ingest.open_run(tmp_path / "run")
     assert set(run.series) >= EXPECTED
     assert len(run.series["loss"]) == 8
     assert run.config["batch_size"] == 8
     assert run.config["epochs"] == 2
+
+
+def test_hooks_of_a_training_that_broke_off_are_taken_off_by_the_next(tmp_path: Path) -> None:
+    """Trainer tells callbacks of no error; the hooks then stayed and kept tensors alive."""
+    from reference_impl.monitor.huggingface import MonitorCallback
+
+    callback = MonitorCallback(tmp_path / "run", backbone="backbone")
+    broken, model = Scored(), Scored()
+    callback._open(broken, {})
+    callback._open(model, {})
+    assert not broken._forward_hooks
+    assert not broken.backbone._forward_hooks
+    assert len(model.backbone._forward_hooks) == 1
+    callback._close()
