@@ -5,9 +5,8 @@
 >>> monitor.observe(loss, h=features, z=(z1, z2), model=model)  # doctest: +SKIP
 
 `metrics.py` has the metrics as pure functions, `sample.py` what is taken from a step,
-`log.py` writes it, `monitor.py` decides when. `lightning.py` and `huggingface.py` are callbacks,
-which share `callback.py`;
-each needs its own extra and is imported by nothing here.
+`log.py` writes it, `monitor.py` decides when. `lightning.py` and `huggingface.py` are callbacks
+with one base, `callback.py`; each needs its own extra and is imported by nothing here.
 """
 
 from __future__ import annotations
