@@ -266,11 +266,17 @@ class DoctorApp(App[None]):
             self.screen.query_one(f"#{widget_id}").focus()
 
     def action_next_theme(self) -> None:
-        """Take the next theme, and tell how to keep it."""
-        from tui.keymap import path_of_preferences
+        """Take the next theme."""
+        self.take_theme(after(self.theme))
 
-        self.theme = after(self.theme)
-        self.say(f"theme {self.theme}; to keep it: theme: {self.theme} in {path_of_preferences()}")
+    def take_theme(self, name: str) -> None:
+        """Change the theme, and keep it for the next start."""
+        from tui.keymap import keep_theme
+
+        self.theme = name
+        problem = keep_theme(name)
+        kept = f"not kept: {problem}" if problem else "kept for the next start"
+        self.say(f"theme {name}, {kept}", problem=bool(problem))
 
     def action_zoom(self) -> None:
         """Give the focused pane the whole screen, or take it back."""

@@ -68,7 +68,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "app.theme", ("t",), "next_theme", "Theme", "view: Change theme",
-        "Go through the themes: dark, light, nord, and the terminal's own colours.",
+        "Go through the themes: dark, light, nord, and the terminal's own colours. It is kept.",
     ),
     Action(
         "app.palette", ("colon", "ctrl+p"), "command_palette", "Commands", "help: Find a command",

@@ -1,5 +1,7 @@
 """The user's own keys and theme: `tui.yaml` in the config folder, with every problem named.
 
+A theme that is chosen in the interface is written there, so it is kept for the next start.
+
 theme: doctor-light
 keys:
   app.quit: ctrl+x
@@ -8,6 +10,8 @@ keys:
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +25,9 @@ from tui.plain import shown_line
 
 MOST_BYTES = 1 << 16
 """Size above which the file is not read: it holds a few lines."""
+
+_THEME = re.compile(r"^theme[ \t]*:.*(?:\n|\Z)", re.MULTILINE)
+_THEME_ALONE = re.compile(r"theme: ([a-z]+-?[a-z]+)\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +55,47 @@ def preferences(actions: Iterable[Action], themes: Iterable[str]) -> Preferences
             text = stream.read(MOST_BYTES + 1)
         if len(text) > MOST_BYTES:
             return Preferences(problems=(f"{path}: longer than {MOST_BYTES} characters, not read",))
-        from kb import safe_yaml
-
-        values, _ = safe_yaml.load(text, where=str(path), first_line=1)
+        values = _loaded(text, path)
     except (OSError, SslDoctorError) as error:
         return Preferences(problems=(shown_line(str(error)),))
     return _read(values, str(path), tuple(actions), tuple(themes))
+
+
+def keep_theme(name: str) -> str:
+    """Write the theme into the user's file, whose other lines stay as they are.
+
+    Return why it was not written; "" when it was. A file that would not be read is left alone.
+    """
+    path = path_of_preferences()
+    try:
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        line = f"theme: {name}\n"
+        kept, replaced = _THEME.subn(line, text, count=1)
+        kept = kept if replaced else line + text
+        values = _loaded(kept, path)
+        if len(kept) > MOST_BYTES or not isinstance(values, dict) or values.get("theme") != name:
+            return f"{path} does not hold theme: and keys: alone"
+        target = path.resolve()  # what a link leads to is written, and the link stays
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            beside.write_text(kept, encoding="utf-8")
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+    except (OSError, UnicodeDecodeError, SslDoctorError) as error:
+        return shown_line(f"{path}: {error}")
+    return ""
+
+
+def _loaded(text: str, path: Path) -> object:
+    """Return what the text says; one line that names a theme is read without the YAML library."""
+    alone = _THEME_ALONE.fullmatch(text)
+    if alone is not None:
+        return {"theme": alone[1]}
+    from kb import safe_yaml
+
+    return safe_yaml.load(text, where=str(path), first_line=1)[0]
 
 
 def _read(

@@ -83,7 +83,7 @@ class DoctorCommands(Provider):
         return sorted(found, key=lambda hit: -hit.score)[:MOST_PAGES]
 
     def _theme(self, name: str) -> None:
-        self._doctor.theme = name
+        self._doctor.take_theme(name)
 
     def _applying(self) -> list[Action]:
         screen = self.screen

@@ -90,6 +90,13 @@ async def test_themes_go_round_and_a_pane_takes_the_screen(engine: Engine) -> No
             await pilot.press("t")
             seen.append(app.theme)
         assert sorted(seen) == sorted(ORDER)
+        await pilot.press("t")
+        assert "kept for the next start" in " ".join(one.message for one in app._notifications)
+    async with opened() as (again, _):
+        assert again.theme == app.theme != DoctorApp().theme
+    async with opened() as (app, pilot):
+        await ask(pilot, app, "loss stuck at 4.14")
+        await pilot.press("escape")
         await pilot.press("z")
         assert app.screen.maximized is results(app)
         await pilot.press("z")
