@@ -55,7 +55,7 @@ def test_a_spike_that_following_left_out_is_in_the_chart(long_run: Path) -> None
     history = History(reading, lambda: told.append(1))
     assert history.traces(long_run, run)
     assert told == [1]
-    chart = charts_of(run, None, history.traces(long_run, run))[0]
+    chart = charts_of(run, None, {}, history.traces(long_run, run))[0]
     assert chart.curves[0].extremes() == (4.0, 99.0)
     assert chart.curves[0].counts.sum() == 20_000
     assert len(chart.curves[0]) <= STRETCHES
@@ -73,7 +73,7 @@ def test_what_was_logged_since_follows_and_growth_by_half_is_read_again(long_run
         follower.poll()
         assert follower.run is not None
         history.traces(long_run, follower.run)
-        chart = charts_of(follower.run, None, history.traces(long_run, follower.run))[0]
+        chart = charts_of(follower.run, None, {}, history.traces(long_run, follower.run))[0]
         assert chart.curves[0].steps[-1] >= last - 2 * 20
         assert chart.curves[0].extremes() == (3.5, 99.0)
         assert reading.jobs == jobs
@@ -111,3 +111,19 @@ def test_runs_below_a_folder_are_attached_with_the_folder_that_is_theirs_alone(
     found = look_below(tmp_path)
     assert {run.path for run in found.runs} == {tmp_path / "a", tmp_path / "b"}
     assert look_below(tmp_path / "none").reason
+
+
+def test_what_only_looks_like_a_log_is_no_run(tmp_path: Path) -> None:
+    screen = "| loss  4.143 at step 279 |\n| z_std 0.08 |\n| loss 4.143, batch 32 |\n" * 3
+    (tmp_path / "screen.txt").write_text(screen)
+    (tmp_path / "notes.txt").write_text("We saw loss: 4.1 in epoch 3, then loss: 3.9.\n")
+    (tmp_path / "topics.tsv").write_text("id\ttitle\na\tThe loss\nb\tThe rest\n")
+    assert look_below(tmp_path).runs == ()
+    assert "no run" in look_below(tmp_path).reason
+    (tmp_path / "exp7.txt").write_text("".join(f"epoch {n} loss {4 - n / 9}\n" for n in range(3)))
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "data.csv").write_text("step,loss\n")
+    (tmp_path / "named").mkdir()
+    (tmp_path / "named" / "train.log").write_text("epoch 1 loss 4.1\n")
+    names = sorted(run.name for run in look_below(tmp_path).runs)
+    assert names == ["begun", "exp7.txt", "named"]
