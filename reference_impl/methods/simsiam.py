@@ -82,21 +82,25 @@ _IMAGENET = Recipe(
     exclude_norm_and_bias=False,
 )
 
+_SMALL_RECIPE = Recipe(
+    "adamw",
+    base_lr=3e-3,
+    lr_batch=0,
+    batch_size=128,
+    epochs=48,
+    warmup_epochs=1.0,
+    weight_decay=0.05,
+)
+"""Nearest neighbours after 500 updates, one seed: 0.895, 0.893 with a weight decay of 0.3, 0.879
+with SGD at a rate of 0.1. 48 epochs: 0.941 at 115 s of processor time."""
+
 PRESETS = {
     "paper": Preset(SimSiamConfig(), _IMAGENET, f"{_PAPER} section 3, baseline settings"),
     "official": Preset(SimSiamConfig(), _IMAGENET, f"{_CODE}:main_simsiam.py#L47-L91"),
     "small": Preset(
         SimSiamConfig(dim=256, hidden_dim=256, hidden_layers=1, predictor_dim=64),
-        Recipe(
-            "adamw",
-            base_lr=1e-3,
-            lr_batch=0,
-            batch_size=128,
-            epochs=48,
-            warmup_epochs=1.0,
-            weight_decay=1e-4,
-        ),
-        "ours: digits on a CPU",
+        _SMALL_RECIPE,
+        "ours: measured on MNIST digits by benchmarks/mnist_knn.py",
     ),
 }
 
