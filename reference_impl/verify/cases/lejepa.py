@@ -1,4 +1,4 @@
-"""SIGReg on given directions, and LeJEPA in its three conventions."""
+"""SIGReg on given directions, and LeJEPA in its four conventions."""
 
 from __future__ import annotations
 
@@ -66,6 +66,10 @@ def _ours(convention: Convention, tensors: Tensors) -> Tensor:
 
 
 def _truth(convention: Convention, arrays: Arrays) -> float:
+    if convention == "paper_text":
+        return gaussian.lejepa_as_written(
+            list(arrays["views"]), arrays["directions"], _WEIGHT, global_views=_GLOBAL
+        )
     pools = convention == "stable_pretraining"
     return gaussian.lejepa(
         list(arrays["views"]),
@@ -167,6 +171,7 @@ CASES = (
         peer=Peer("lightly", _sigreg_lightly),
     ),
     _case("official", "gh:rbalestr-lab/lejepa@eddffdd857a19726342ef6526e01021fb3c32cae:MINIMAL.md"),
+    _case("paper_text", "arXiv:2511.08544 section 5.1, the equations"),
     _case("lightly", "lightly LeJEPALoss", Peer("lightly", _lightly)),
     _case("stable_pretraining", "stable-pretraining LeJEPA"),
 )

@@ -59,3 +59,23 @@ def lejepa(
     statistics = [sigreg(rows, directions) for rows in samples]
     share = 1.0 if added else 1.0 - weight
     return weight * float(np.mean(statistics)) + share * float(np.mean(distances))
+
+
+def lejepa_as_written(
+    views: Sequence[Array], directions: Array, weight: float, *, global_views: int
+) -> float:
+    """Return weight/V * sum of SIGReg over views + (1 - weight)/B * sum of the prediction loss.
+
+    arXiv:2511.08544 section 5.1: an image's prediction loss is the squared Euclidean distance of
+    each of its V views, (batch, dim), to each of the first `global_views`, averaged over both.
+    """
+    total = 0.0
+    for image in range(len(views[0])):
+        distances = [
+            float(((aim[image] - view[image]) ** 2).sum())
+            for aim in views[:global_views]
+            for view in views
+        ]
+        total += sum(distances) / (global_views * len(views))
+    spread = sum(sigreg(view, directions) for view in views) / len(views)
+    return weight * spread + (1 - weight) * total / len(views[0])

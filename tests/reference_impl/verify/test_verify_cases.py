@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
+from reference_impl import registry
 from reference_impl.registry import METHODS
 from reference_impl.verify.case import Case, Known, Relation
 from reference_impl.verify.cases import cases_of
@@ -41,6 +45,15 @@ def test_a_case_is_well_formed(case: Case) -> None:
     assert case.source
     for known in case.known:
         assert set(known.inputs(np.random.default_rng(0))) == set(arrays), known.name
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_convention_of_a_method_has_a_case(method: str) -> None:
+    """A convention that no case names would be one that nothing checks."""
+    config = type(registry.get(method).preset("small").config)
+    source = Path(import_module(f"reference_impl.verify.cases.{method}").__file__ or "").read_text()
+    declared = get_type_hints(config).get("convention")
+    assert [one for one in get_args(declared) if f'"{one}"' not in source] == []
 
 
 def test_names_of_losses_are_unique() -> None:

@@ -15,6 +15,7 @@ from reference_impl.losses.self_distillation import dino_loss, teacher_distribut
 from reference_impl.methods.barlow import barlow_loss
 from reference_impl.methods.byol import byol_loss
 from reference_impl.methods.clip import clip_loss
+from reference_impl.methods.lejepa import lejepa_loss
 from reference_impl.methods.mae import mae_loss, normalise_patches, patchify
 from reference_impl.methods.moco_v2 import queue_info_nce
 from reference_impl.methods.siglip import siglip_loss
@@ -218,6 +219,12 @@ MUTATIONS: tuple[tuple[str, str, str, Loss], ...] = (
     ("dino", "dino", "centre added", _dino_with_added_centre),
     ("dino", "dino", "teacher not detached", _dino_with_leaking_teacher),
     ("dino", "koleo", "eps forgotten", lambda t: koleo_loss(t["rows"], convention="paper")),
+    (
+        "lejepa",
+        "lejepa paper_text",
+        "distance to the centre instead of to each global view",
+        lambda t: lejepa_loss(t["views"], t["directions"], weight=0.05, convention="lightly"),
+    ),
     ("byol", "byol official", "target not detached", _byol_with_leaking_target),
     ("byol", "byol official", "target of the same view", _byol_of_the_same_view),
     ("simsiam", "simsiam", "no stop-gradient", _simsiam_without_stop),

@@ -159,3 +159,15 @@ def test_log_sum_exp_moves_with_its_terms(terms: list[float], shift: float) -> N
     moved = numbers.log_sum_exp([term + shift for term in terms])
     assert moved == pytest.approx(numbers.log_sum_exp(terms) + shift, rel=1e-9, abs=1e-9)
     assert numbers.log_sum_exp(terms) >= max(terms)
+
+
+def test_lejepa_as_the_paper_writes_it_by_hand() -> None:
+    """One image in two dimensions, two global views and a local one; SIGReg left out."""
+    views = [np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]]), np.array([[0.0, 4.0]])]
+    directions = np.eye(2)
+    # Squared distances to the first global view: 0, 25, 16; to the second: 25, 0, 9.
+    found = gaussian.lejepa_as_written(views, directions, 0.0, global_views=2)
+    assert found == pytest.approx((41 + 34) / 6)
+    spread = np.mean([gaussian.sigreg(view, directions) for view in views])
+    found = gaussian.lejepa_as_written(views, directions, 1.0, global_views=2)
+    assert found == pytest.approx(spread)
