@@ -43,6 +43,13 @@ def lightly_loss(name: str) -> Any:
     return getattr(import_module("lightly.loss"), name)
 
 
+def lightly_tool(name: str) -> Any:
+    """Return a function of `lightly.models.utils`, from which its examples build losses."""
+    if reason := why_no_lightly():
+        raise RuntimeError(reason)
+    return getattr(import_module("lightly.models.utils"), name)
+
+
 def _load_torchvision() -> None:
     try:
         import_module("torchvision")

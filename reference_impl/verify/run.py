@@ -17,6 +17,7 @@ from kb.evidence import ClaimEvidence
 from reference_impl import registry
 from reference_impl.verify import evidence, report
 from reference_impl.verify.case import Check
+from reference_impl.verify.cases import cases_of
 from reference_impl.verify.check_values import values_of
 from reference_impl.verify.claims import ClaimPlan, claims_of, method_of_the_day
 from reference_impl.verify.peers import why_no_lightly
@@ -66,6 +67,8 @@ def verify(options: Options) -> int:
 def _values(methods: Sequence[str], options: Options, folder: Path | None) -> int:
     if reason := why_no_lightly():
         _tell(f"not compared with lightly: {reason}")
+    elif alone := [name for name in methods if not any(case.peer for case in cases_of(name))]:
+        _tell(f"lightly has no loss for {', '.join(alone)}")
     checks: list[Check] = []
     started = time.monotonic()
     for number, method in enumerate(methods, 1):

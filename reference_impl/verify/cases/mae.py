@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+from torch.nn.functional import mse_loss
 
 from kb.closed_forms import form
 from reference_impl.methods.mae import mae_loss, normalise_patches, patchify
 from reference_impl.shapes import Tensor
-from reference_impl.verify.case import Arrays, Case, Draw, Generator, Known, Relation, Tensors
+from reference_impl.verify.case import Arrays, Case, Draw, Generator, Known, Peer, Relation, Tensors
 from reference_impl.verify.clouds import normal
+from reference_impl.verify.peers import lightly_tool
 from reference_impl.verify.relations import permuted
 from reference_impl.verify.transcriptions import masked
 
@@ -37,6 +39,15 @@ def _ours(normalised: bool, tensors: Tensors) -> Tensor:
     if normalised:
         targets = normalise_patches(targets)
     return mae_loss(tensors["predictions"], targets, tensors["masks"].bool())
+
+
+def _lightly(normalised: bool, tensors: Tensors) -> Tensor:
+    """Patches as lightly cuts and normalises them, then torch's loss, as in lightly's example."""
+    targets = lightly_tool("patchify")(tensors["images"], _PATCH)
+    if normalised:
+        targets = lightly_tool("normalize_mean_var")(targets)
+    hidden = tensors["masks"].bool()
+    return mse_loss(tensors["predictions"][hidden], targets[hidden])
 
 
 def _truth(normalised: bool, arrays: Arrays) -> float:
@@ -96,6 +107,7 @@ CASES = (
             Known("flat patches predicted as 0", _flat_images, 0.0),
         ),
         relations=_RELATIONS,
+        peer=Peer("lightly", partial(_lightly, True)),
     ),
     Case(
         "mae",
@@ -106,5 +118,6 @@ CASES = (
         partial(_truth, False),
         moving=("predictions",),
         relations=_RELATIONS,
+        peer=Peer("lightly", partial(_lightly, False)),
     ),
 )

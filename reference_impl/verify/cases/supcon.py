@@ -9,8 +9,9 @@ import numpy as np
 from kb.closed_forms import form
 from reference_impl.methods.supcon import BASE_TEMPERATURE, Convention, supcon_loss
 from reference_impl.shapes import Tensor
-from reference_impl.verify.case import Arrays, Case, Draw, Known, Tensors
+from reference_impl.verify.case import Arrays, Case, Draw, Known, Peer, Tensors
 from reference_impl.verify.clouds import SMALL, constant, ideal, pair
+from reference_impl.verify.peers import lightly_loss
 from reference_impl.verify.relations import (
     mispaired,
     permuted,
@@ -59,6 +60,13 @@ def _truth(convention: Convention, base: float | None, arrays: Arrays) -> float:
 
 def _truth_distinct(arrays: Arrays) -> float:
     return nt_xent(arrays["first"], arrays["second"], _TEMPERATURE)
+
+
+def _lightly_distinct(tensors: Tensors) -> Tensor:
+    """NT-Xent, which the loss of distinct labels is: lightly has no loss with labels."""
+    loss = lightly_loss("NTXentLoss")(temperature=_TEMPERATURE)
+    value: Tensor = loss(tensors["first"], tensors["second"])
+    return value
 
 
 def _case(name: str, source: str, convention: Convention) -> Case:
@@ -121,6 +129,7 @@ CASES = (
                 still=True,
             ),
         ),
+        peer=Peer("lightly", _lightly_distinct),
         half_scale=300.0,
     ),
 )
