@@ -15,7 +15,10 @@ from reference_impl.kernels import fused
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
+@pytest.mark.skipif(
+    find_spec("triton") is None and os.environ.get("SSL_DOCTOR_PEERS") != "required",
+    reason="Triton is in the peers' folder of CI",
+)
 def test_kernels_agree_with_tiles_under_the_interpreter() -> None:
     # In a process of its own: Triton reads the variable when it is first imported.
     script = Path(__file__).parent / "interpreted.py"
