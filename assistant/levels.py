@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from assistant.answer import plain_types
 from kb.closed_forms import explain_value, forms
 from kb.closed_forms.base import QUANTITIES, ClosedForm, as_positive
 from kb.errors import UsageError
@@ -34,6 +35,12 @@ class Level:
     value: float
     formula: str
     reading: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain JSON types."""
+        plain = plain_types(self)
+        assert isinstance(plain, dict)
+        return plain
 
     @property
     def label(self) -> str:

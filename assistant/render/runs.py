@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 import click
 import numpy as np
 
 from assistant.compare import Comparison, Parting
+from assistant.levels import Level
 from assistant.many import Judgement
 from assistant.render.layout import WIDTH, bold, dim, one_line, wrapped
 from assistant.render.spark import sparkline
@@ -85,12 +86,14 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1 - half]}…{text[-half:]}"
 
 
-def series_page(run: Run) -> str:
-    """Return how each logged name was read, with its values and its shape; then the settings."""
+def series_page(run: Run, levels: Mapping[str, Sequence[Level]] | None = None) -> str:
+    """Return how each logged name was read, with its values, its shape and the levels it is read
+    against; then the settings."""
     lines = [header(run), ""]
     known = {one.logged_as: one for one in run.names}
     for series in run:
         lines += _series(series, known.get(series.logged_as))
+        lines += _levels((levels or {}).get(series.metric, ()))
     if run.unknown:
         lines += ["", bold("Not used")]
         for name, series in run.unknown.items():
@@ -110,6 +113,13 @@ def _series(series: Series, naming: Naming | None) -> list[str]:
         told = f"logged as {strip_controls(series.logged_as)} ({naming.reason}{scale})"
         lines += [dim(line) for line in wrapped(told, 5, "   ")]
     return lines
+
+
+def _levels(levels: Sequence[Level]) -> list[str]:
+    if not levels:
+        return []
+    said = "; ".join(f"{one.label} ({one.formula})" for one in levels)
+    return [dim(line) for line in wrapped(f"known levels: {said}", 5, "   ")]
 
 
 def _values(series: Series) -> str:

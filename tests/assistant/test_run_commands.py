@@ -266,6 +266,25 @@ def test_series_as_json(cli: Runner, well: Path) -> None:
     assert list(content["not_used"]) == ["emb_spread"]
 
 
+def test_series_names_the_values_that_a_metric_is_read_against(cli: Runner, well: Path) -> None:
+    given = ("--set", "method=simclr", "--set", "batch_size=32", "--set", "temperature=0.5")
+    ran = cli("series", well, *given)
+    said = " ".join(ran.out.split())
+    assert "known levels: floor 2.182 (" in said
+    assert "; chance = collapse 4.143 (ln(2B - 1))" in said
+    assert max(len(line) for line in ran.out.splitlines()) <= 80
+    assert "known levels" not in cli("series", well).out
+    levels = json.loads(cli("series", well, *given, "--json").out)["levels"]
+    assert list(levels) == ["loss"]
+    floor, chance = levels["loss"]
+    assert chance["kinds"] == ["chance", "collapse"]
+    assert chance["value"] == pytest.approx(math.log(63))
+    assert chance["formula"] == "ln(2B - 1)"
+    assert floor["value"] < chance["value"]
+    assert chance["reading"]
+    assert json.loads(cli("series", well, "--json").out)["levels"] == {}
+
+
 # compare
 
 
