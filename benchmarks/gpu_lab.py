@@ -7,7 +7,7 @@ The file is written after every step, and a step that it holds is not done again
 command goes on where a lease ended. A step that fails is told and leaves the others alone.
 `--small` runs every step on small sizes, to see that all of it works. Where lightly can be
 imported (`PYTHONPATH=.peers`, of which `lightly` alone has to be carried), its own loop is timed
-beside ours.
+beside ours; where pytest can, the tests that need a GPU are run at the end.
 """
 
 from __future__ import annotations

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
-from benchmarks import gpu_lab
+from benchmarks import gpu_lab, gpu_steps
 from benchmarks.gpu_steps import Setting, steps
 
 SMALL = ["--device", "cpu", "--small"]
@@ -47,6 +50,56 @@ def test_steps_are_ordered_by_value_and_cuda_has_more() -> None:
     assert "images/vicreg/bfloat16 graph" in names
     assert "loss/nt_xent ours/65536" in names
     assert "images/vicreg/bfloat16 graph" not in steps(Setting("cpu", small=True))
+
+
+def test_each_step_sets_the_precision_it_is_measured_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products in TF32 stayed on from one step to the losses after it, and off before it."""
+    seen: list[bool] = []
+
+    def measured(*_: object) -> float:
+        seen.append(torch.backends.cuda.matmul.allow_tf32)
+        return 1.0
+
+    monkeypatch.setattr(gpu_steps, "seconds_of", measured)
+    session = SimpleNamespace(start=lambda *_: SimpleNamespace(batches=lambda: iter(())))
+    monkeypatch.setattr(gpu_steps, "Session", session)
+    setting = Setting("cpu", small=True)
+    try:
+        gpu_steps.our_speed(setting, "simclr", {"precision": "tf32"})
+        gpu_steps.loss_cost(setting, "nt_xent eager", 8)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = True
+    assert seen == [True, False]
+
+
+def test_memory_is_measured_without_the_gradients_of_the_call_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They were freed within the call, so that its own seemed to cost nothing."""
+    held: list[bool] = []
+    views: list[torch.Tensor] = []
+
+    def loss(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        views[:] = [first, second]
+        return (first * second).sum()
+
+    def memory(once: Callable[[], None], device: str) -> None:
+        held.extend(view.grad is not None for view in views)
+
+    monkeypatch.setattr(gpu_steps, "LOSSES", {"a test's": (loss, 4)})
+    monkeypatch.setattr(gpu_steps, "peak_mib", memory)
+    gpu_steps.loss_cost(Setting("cpu", small=True), "a test's", 8)
+    assert held == [False, False]
+
+
+def test_failing_gpu_tests_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ran(*_: object, **__: object) -> object:
+        return SimpleNamespace(returncode=1, stdout="1 failed", stderr="")
+
+    monkeypatch.setattr(subprocess, "run", ran)
+    with pytest.raises(RuntimeError, match="exit code 1: 1 failed"):
+        gpu_steps.gpu_tests()
 
 
 def test_a_cut_off_lease_goes_on_and_a_failed_step_is_done_again(
