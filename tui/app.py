@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.25
 """Seconds between two looks at a run, and so the least between two redraws of it (issue 4)."""
+
+SWITCH_EVERY = 0.001
+"""Seconds after which a working thread lets another on: a key must not wait five milliseconds,
+Python's own, for each thread that reads or answers."""
 
 TOLD = 3.0
 """Seconds a short notice stays: long enough to read a line, and it covers text."""
@@ -97,6 +102,7 @@ class DoctorApp(App[None]):
             asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
 
     def _begin(self) -> None:
+        sys.setswitchinterval(SWITCH_EVERY)
         gc.freeze()
         gc.enable()
         self.consultation.start()
@@ -158,6 +164,14 @@ class DoctorApp(App[None]):
         self.session.opened = entry_id
         self.switch_mode("browse")
         self.tell_opened()
+
+    def open_section(self, method: str, line: int) -> None:
+        """Show the section of a method's document that holds this line, on the Methods screen."""
+        from tui.messages import SectionOpened
+
+        self.session.section = (method, line)
+        self.switch_mode("methods")
+        self.tell(SectionOpened())
 
     def tell_opened(self) -> None:
         """Tell the screens that `session.opened` was asked for."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from assistant.answer import Answer
+    from assistant.levels import Level
     from assistant.watching import Watcher
     from kb.run import Run
     from kb.types import Scalar
@@ -140,15 +141,24 @@ class Consultation:
         """Judge typed numbers like a run, instead of a run."""
         self._forget()
         self.session.numbers = numbers
-        self._engine.submit("diagnose", partial(diagnosed, numbers, K), self._judged)
+        self._engine.submit("diagnose", partial(self._of_numbers, numbers), self._judged)
         self._again()
         self._tell(RunChanged())
 
-    def _judged(self, outcome: Answer | Exception) -> None:
+    def _of_numbers(
+        self, numbers: Mapping[str, Scalar | Sequence[float]]
+    ) -> tuple[Answer, Mapping[str, tuple[Level, ...]]]:
+        from assistant.levels import levels_of
+        from assistant.run_input import as_run
+
+        run = as_run(numbers)
+        return diagnosed(numbers, K), levels_of(run) if run is not None else {}
+
+    def _judged(self, outcome: tuple[Answer, Mapping[str, tuple[Level, ...]]] | Exception) -> None:
         if isinstance(outcome, Exception):
             self.session.run_error = outcome
         else:
-            self.session.run_answer = outcome
+            self.session.run_answer, self.session.levels = outcome
         self._tell(RunChanged())
 
     def attach(self, path: Path) -> None:
@@ -179,7 +189,7 @@ class Consultation:
         self._engine.drop("diagnose")
         session.run_path = session.numbers = session.run = session.life = None
         session.run_answer = session.run_error = None
-        session.moved = ()
+        session.moved, session.levels = (), {}
 
     def _first_seen(self, outcome: Look | Exception) -> None:
         if isinstance(outcome, Look):
@@ -203,6 +213,8 @@ class Consultation:
         )
         session.run, session.life = outcome.run, outcome.life
         session.run_answer, session.run_error = outcome.answer, outcome.error
+        if outcome.levels is not None:
+            session.levels = outcome.levels
         if judged:
             self._again()
         if changed:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from assistant.answer import Answer
     from assistant.compare import Comparison
+    from assistant.levels import Level
     from assistant.moved import Moved
     from ingest.runs.follow import Life
     from kb.run import Run
@@ -24,7 +25,9 @@ class Session:
     """The state of one sitting. Only the app changes it, on the thread of the interface.
 
     `alone` is the answer to the words without the run, kept while a run is attached so that
-    `moved` can tell what the run changed. `numbers` stand for a run that was typed.
+    `moved` can tell what the run changed. `opened` is the entry to show on Browse, `section` the
+    method and the line of its document to show on Methods. `numbers` stand for a run that was
+    typed; `levels` are what its metrics are read against.
     """
 
     query: str = ""
@@ -38,8 +41,10 @@ class Session:
     life: Life | None = None
     run_answer: Answer | None = None
     run_error: Exception | None = None
+    levels: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
     moved: tuple[Moved, ...] = ()
     opened: str | None = None
+    section: tuple[str, int] | None = None
     compared: tuple[Path, Path] | None = None
     comparison: Comparison | None = None
 

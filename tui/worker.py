@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assistant.answer import Answer
+    from assistant.levels import Level
     from assistant.watching import Watcher
     from ingest.runs.follow import Life
     from kb.run import Run
@@ -102,12 +103,16 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at a run found; `error` says why there is nothing to read yet."""
+    """What one look at a run found; `error` says why there is nothing to read yet.
+
+    `levels` are worked out with a verdict, away from the thread that draws, and None without one.
+    """
 
     watcher: Watcher
     run: Run | None
     life: Life
     answer: Answer | None
+    levels: Mapping[str, tuple[Level, ...]] | None = None
     error: Exception | None = None
 
 
@@ -150,8 +155,13 @@ def first_look(path: Path, k: int) -> Look:
 
 def look(watcher: Watcher) -> Look:
     """Read what is new; judge it when it is time."""
+    from assistant.levels import levels_of
+
+    before = watcher.answer
     for _ in watcher.look():
         pass
     follower = watcher.follower
-    error = follower.problem() if follower.run is None else None
-    return Look(watcher, follower.run, follower.life(), watcher.answer, error)
+    run, answer = follower.run, watcher.answer
+    levels = levels_of(run) if run is not None and answer is not before else None
+    error = follower.problem() if run is None else None
+    return Look(watcher, run, follower.life(), answer, levels, error)

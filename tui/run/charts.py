@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from assistant.answer import Answer
-from assistant.levels import levels_of
+from assistant.levels import Level
 from kb.run import Run
 from tui.run.chart import ChartView
 from tui.run.choice import charted
@@ -146,13 +146,16 @@ class Charts(VerticalScroll, inherit_bindings=False):
 
 
 def charts_of(
-    run: Run, answer: Answer | None, history: Mapping[str, Trace] | None = None
+    run: Run,
+    answer: Answer | None,
+    levels: Mapping[str, tuple[Level, ...]],
+    history: Mapping[str, Trace] | None = None,
 ) -> list[Chart]:
     """Return the charts of a run over one range of steps, the telling ones first.
 
-    `history` holds traces of all that was logged so far; a run that is followed keeps fewer.
+    `levels` are drawn into the charts of their metrics. `history` holds traces of all that was
+    logged so far; a run that is followed keeps fewer.
     """
-    levels = levels_of(run)
     names = charted(run, answer)
     held = {name: run.series[name] if name in run.series else run.unknown[name] for name in names}
     traces = {name: Trace.from_series(series) for name, series in held.items()}

@@ -202,7 +202,9 @@ class RunScreen(DoctorScreen):
         if all(one is other for one, other in zip(said, self._said, strict=True)):
             return
         self._said, self._shown = said, run
-        charts = charts_of(run, session.run_answer, history) if run is not None else []
+        charts = (
+            charts_of(run, session.run_answer, session.levels, history) if run is not None else []
+        )
         self.query_one(Charts).show(charts)
         answer = session.run_answer
         told = (answer.verdict, *(one.entry.id for one in answer.diagnoses)) if answer else ()

@@ -24,6 +24,7 @@ from assistant.answer import (
     RunVerdict,
     Settings,
 )  # fmt: skip
+from assistant.levels import levels_of
 from ingest.runs.follow import Life
 from kb.run import Finding, Naming, Run, Series
 from kb.types import Entry, Scalar
@@ -123,6 +124,7 @@ async def opened(
         held = app.session
         held.run_path = Path("runs/exp7")
         held.run, held.run_answer, held.life = run, answer, life
+        held.levels = levels_of(run) if run is not None else {}
         for name, value in session.items():
             setattr(held, name, value)
         app.tell(RunChanged())
