@@ -24,6 +24,10 @@ class EntryOpened(Message):
     """`session.opened` names the entry whose page is to be shown on the Browse screen."""
 
 
+class SectionOpened(Message):
+    """`session.section` names method and line of the section to be shown on the Methods screen."""
+
+
 class Progress(Message):
     """The engine tells what takes time, such as preparing the encoder."""
 

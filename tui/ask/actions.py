@@ -28,7 +28,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "ask.page", ("x",), "explain", "Whole page", "ask: Open the whole page",
-        "The entry as it stands in the catalogue, on the Browse screen.", ("ask",),
+        "The entry as it stands in the catalogue, on the Browse screen; of a passage its section "
+        "on the Methods screen, or your document on Browse.", ("ask",),
     ),
     Action(
         "ask.reference", ("o",), "open_reference", "Reference", "ask: Open a reference",

@@ -38,6 +38,6 @@ def passage_page(hit: Hit) -> tuple[list[Block], list[Item]]:
 def _whole(hit: Hit) -> str:
     """Return where the document that a passage comes from is read whole."""
     if hit.owner == "user":
-        return "Your document stands whole on the Browse screen: key 4."
+        return "esc, then x: your document on the Browse screen."
     name = shown_line(PurePath(hit.source).stem)
-    return f"The whole document: key 5, Methods; or ssl-doctor explain {name}."
+    return f"esc, then x: this section in its document; or ssl-doctor explain {name}."

@@ -16,7 +16,7 @@ from tui.ask.states import (
 from tui.widgets.page import Section
 
 if TYPE_CHECKING:
-    from assistant.answer import Answer, Diagnosis
+    from assistant.answer import Answer, Diagnosis, Hit
     from tui.session import Session
 
 Sections = list[Section]
@@ -47,6 +47,14 @@ def diagnosis_of(session: Session, key: str | None) -> Diagnosis | None:
     return next((one for one in answer.diagnoses if one.entry.id == key), None)
 
 
+def passage_of(session: Session, key: str | None) -> Hit | None:
+    """Return the passage whose row has this key."""
+    answer, (kind, _, place) = listed(session), (key or "").partition(":")
+    if answer is None or kind != "passage" or int(place) >= len(answer.passages):
+        return None
+    return answer.passages[int(place)]
+
+
 def sections_for(session: Session, key: str, typed: str) -> tuple[Sections, Sections]:
     """Return the sections of the page, and those that go to a third pane where there is one.
 
@@ -63,8 +71,9 @@ def sections_for(session: Session, key: str, typed: str) -> tuple[Sections, Sect
     from tui.ask.document import passage_page
     from tui.ask.entry import answer_section, sections_of
 
-    if key.startswith("passage:"):
-        return [Section(*passage_page(answer.passages[int(key.partition(":")[2])]))], []
+    passage = passage_of(session, key)
+    if passage is not None:
+        return [Section(*passage_page(passage))], []
     moved = session.moved if session.query else ()
     whole = answer_section(answer, moved)
     diagnosis = diagnosis_of(session, key)

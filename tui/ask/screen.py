@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from textual.containers import Container, Horizontal
@@ -9,7 +10,7 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from tui.ask.pages import diagnosis_of, listed, rows_for, sections_for
+from tui.ask.pages import diagnosis_of, listed, passage_of, rows_for, sections_for
 from tui.ask.query_box import QueryBox
 from tui.ask.results import ResultList
 from tui.ask.status import StatusLines
@@ -216,7 +217,8 @@ class AskScreen(DoctorScreen):
         if action == "next_item":
             return True if any(page.items for page in self.query(Page)) else None
         if action == "explain":
-            return True if diagnosis_of(self.session, self._shown_key) is not None else None
+            key, session = self._shown_key, self.session
+            return True if diagnosis_of(session, key) or passage_of(session, key) else None
         if action == "open_reference":
             return True if self._reference() is not None else None
         return True
@@ -260,10 +262,15 @@ class AskScreen(DoctorScreen):
             self.doctor.copy_text(item.copied, f"the address {item.copied}")
 
     def action_explain(self) -> None:
-        """Open the whole page of the entry."""
+        """Open the whole page of the entry, or the section that a passage is from."""
         diagnosis = diagnosis_of(self.session, self._shown_key)
+        passage = passage_of(self.session, self._shown_key)
         if diagnosis is not None:
             self.doctor.open_entry(diagnosis.entry.id)
+        elif passage is not None and passage.owner == "user":
+            self.doctor.open_entry(f"user:{passage.source}")
+        elif passage is not None:
+            self.doctor.open_section(PurePath(passage.source).stem, passage.line_start)
 
     def action_retry(self) -> None:
         """Ask again after an error."""

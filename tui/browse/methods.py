@@ -13,6 +13,7 @@ from tui.browse.rows import shelf_row
 from tui.browse.shelves import ShelvesScreen, key_block
 from tui.browse.values import value_blocks
 from tui.plain import shown, shown_line
+from tui.widgets.filter_box import FilterBox
 from tui.widgets.grouped_list import ListGroup, ListRow
 from tui.widgets.markdown import blocks_of
 from tui.widgets.page import Block, Item, heading
@@ -42,8 +43,24 @@ class MethodsScreen(ShelvesScreen):
         self._chosen: MethodItem | None = None
         self._read_page: MethodPage | None = None
         self._parts: dict[str, PageSection] = {}
+        self._wanted: tuple[str, int] | None = None
 
     # Reading
+
+    def on_mount(self) -> None:
+        """Open what another screen asked for; Textual calls the handler of the frame after."""
+        self._wanted = self.session.section
+
+    def on_section_opened(self) -> None:
+        """Show the section that another screen asked for."""
+        self._wanted = self.session.section
+        if self._methods is not None and self._wanted is not None:
+            self.query_one(FilterBox).clear_filter()
+            self.asked = ""
+            self.choose_shelf(self._wanted[0])
+            self.show()
+            self.items.focus()
+            self.add_class("-reading")
 
     def read(self) -> None:
         """Read which methods there are."""
@@ -55,7 +72,9 @@ class MethodsScreen(ShelvesScreen):
             self.show()
             return
         self._methods, self.error = outcome, None
-        self._chosen = self._chosen or (outcome[0] if outcome else None)
+        wanted = self._wanted[0] if self._wanted else ""
+        named = next((one for one in outcome if one.name == wanted), None)
+        self._chosen = self._chosen or named or (outcome[0] if outcome else None)
         self._read_method()
 
     def _read_method(self) -> None:
@@ -100,10 +119,19 @@ class MethodsScreen(ShelvesScreen):
             groups.insert(0, ListGroup("Fingerprints", [row]))
         first = next(iter(self._parts), "")
         kept = self.items.key in self._parts or self.items.key == VALUES
-        self.items.show(groups, key="" if kept else first)
+        self.items.show(groups, key=self._wanted_part() or ("" if kept else first))
         self._say()
         self.show_item()
         self.refresh_bindings()
+
+    def _wanted_part(self) -> str:
+        """Return the section that another screen asked for, once its document is read."""
+        method, line = self._wanted or ("", 0)
+        if self._read_page is None or self._chosen is None or self._chosen.name != method:
+            return ""
+        self._wanted = None
+        before = [key for key, part in self._parts.items() if part.line <= line]
+        return before[-1] if before else ""
 
     def _show_methods(self) -> None:
         written = [one for one in self._methods or () if one.document]

@@ -54,9 +54,8 @@ class BrowseScreen(NotesScreen):
     # Reading
 
     def on_mount(self) -> None:
-        """Open what another screen asked for."""
+        """Open what another screen asked for; Textual calls the handler of the frame after."""
         self._wanted = self.session.opened or ""
-        super().on_mount()
 
     def on_entry_opened(self) -> None:
         """Show the entry that another screen asked for, on the shelf of everything."""

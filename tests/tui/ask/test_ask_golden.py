@@ -74,7 +74,7 @@ async def nothing_fits(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> No
 
 async def from_documents(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
     await ask(pilot, app, "vicreg formula")
-    await until_shown(pilot, "passages of the documents", "The whole document")
+    await until_shown(pilot, "passages of the documents", "this section in its document")
 
 
 async def failed(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:

@@ -4,6 +4,7 @@ of it does what its row says."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -278,6 +279,26 @@ async def test_the_whole_page_opens_on_the_browse_screen(
         await ask(pilot, app, "loss stuck at 4.14")
         await pilot.press("escape", "x")
     assert wanted == ["contrastive/stuck"]
+
+
+@driven
+async def test_a_passage_opens_the_section_it_is_from(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[object] = []
+    async with opened() as (app, pilot):
+        monkeypatch.setattr(app, "open_section", lambda *place: wanted.append(place))
+        monkeypatch.setattr(app, "open_entry", wanted.append)
+        await ask(pilot, app, "vicreg formula")
+        assert "x: this section in its document" in " ".join(page_text(entry(app)).split())
+        await pilot.press("escape", "x")
+        answer = app.session.answer
+        assert answer is not None
+        mine = replace(answer.passages[0], owner="user", source="/notes/mine.md")
+        engine.answers["my own note"] = replace(answer, passages=(mine,))
+        await ask(pilot, app, "my own note")
+        await pilot.press("x")
+    assert wanted == [("vicreg", 12), "user:/notes/mine.md"]
 
 
 @driven

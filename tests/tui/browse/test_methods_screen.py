@@ -5,11 +5,12 @@ not written says so.
 from __future__ import annotations
 
 import pytest
-from shelf_driving import Library, opened, page_text, replace_jobs
+from shelf_driving import METHOD_TEXT, Library, opened, page_text, replace_jobs
 from textual.widgets import Static
 from tui_pilot import driven, until
 
 from kb.errors import StoreError
+from tui.app import DoctorApp
 from tui.browse.methods import VALUES, MethodsScreen
 from tui.browse.values import number
 
@@ -41,6 +42,32 @@ async def test_the_first_written_document_is_listed_by_section(library: Library)
         assert screen.equivalent_command() == "ssl-doctor explain simclr"
         await pilot.press("N")
         await until(pilot, lambda: "softmax" in page_text(screen))
+
+
+@driven
+async def test_another_screen_opens_a_section_by_its_line(library: Library) -> None:
+    lines = METHOD_TEXT.split("\n")
+    values, pitfall = lines.index("### Table of values") + 3, lines.index("### Too small a batch")
+    app = DoctorApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.open_section("simclr", values)
+        await until(pilot, lambda: isinstance(app.screen, MethodsScreen))
+        screen = app.screen
+        assert isinstance(screen, MethodsScreen)
+        await until(pilot, lambda: "32 4.143" in page_text(screen))
+        screen.choose_shelf("byol")
+        await until(pilot, lambda: "losses of byol" in page_text(screen))
+        await pilot.press("i", "z", "z", "enter", "1")
+        app.open_section("simclr", pitfall + 1)
+        await until(pilot, lambda: "It sets the level" in page_text(screen))
+        assert screen._chosen is not None
+        assert screen._chosen.name == "simclr"
+        assert screen.has_class("-reading")
+        app.open_section("simclr", values)
+        await until(pilot, lambda: "32 4.143" in page_text(screen))
+        app.open_section("nothing of that name", 3)
+        await pilot.pause()
+        assert "32 4.143" in page_text(screen)
 
 
 @driven
