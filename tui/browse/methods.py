@@ -152,6 +152,11 @@ class MethodsScreen(ShelvesScreen):
         if self._methods is None or self._chosen is None:
             self.say_about("reading the methods …" if self.error is None else "✗ not read", [])
             return
+        if self._read_page is None:
+            self.say_about(
+                self._chosen.title, ["reading …" if self.error is None else "✗ not read"]
+            )
+            return
         count = len(self._parts)
         facts = [f"{count} section{'s' * (count != 1)}"] if self._chosen.document else []
         facts += [] if self._chosen.document else ["document not written yet"]

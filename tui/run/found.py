@@ -57,7 +57,7 @@ def look_below(folder: Path, now: float | None = None) -> Looked:
     top = folder.resolve()
     runs = tuple(
         FoundRun(
-            _own_folder(one.path, top, shared),
+            _own_folder(one, top, shared),
             printable(Path(one.name)),
             one.format,
             max(0.0, clock - one.updated),
@@ -87,12 +87,8 @@ def _logs_values(run: Located) -> bool:
     return any(len(set(column.values)) >= GOES_ON for column in log.columns.values())
 
 
-def _own_folder(log: Path, top: Path, shared: Counter[Path]) -> Path:
-    """Return the highest folder below `top` that holds this run and no other, else the log:
-    settings may lie some folders above the log."""
-    own = log
-    for parent in log.parents:
-        if shared[parent] > 1 or not parent.is_relative_to(top):
-            break
-        own = parent
-    return own
+def _own_folder(run: Located, top: Path, shared: Counter[Path]) -> Path:
+    """Return the folder that the run is called after where it holds no other, else its log."""
+    folder = top / run.name
+    held = run.path.is_relative_to(folder) and folder.is_dir() and folder != top
+    return folder if held and shared[folder] == 1 else run.path

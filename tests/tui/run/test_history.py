@@ -110,6 +110,11 @@ def test_runs_below_a_folder_are_attached_with_the_folder_that_is_theirs_alone(
         (tmp_path / name / "log.jsonl").write_text('{"step": 1, "loss": 4}\n' * 9)
     found = look_below(tmp_path)
     assert {run.path for run in found.runs} == {tmp_path / "a", tmp_path / "b"}
+    (tmp_path / "b" / "log.jsonl").unlink()
+    assert [run.path for run in look_below(tmp_path).runs] == [tmp_path / "a"]
+    assert [run.path for run in look_below(tmp_path / "a" / "tb").runs] == [
+        tmp_path / "a" / "tb" / "log.jsonl"
+    ]
     assert look_below(tmp_path / "none").reason
 
 
