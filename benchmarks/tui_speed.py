@@ -44,6 +44,8 @@ QUESTIONS = (
     "accuracy of the linear probe is at chance",
 )  # fmt: skip
 PATIENCE = 60.0
+FIRST_ANSWER = 900.0
+"""Seconds for the first answer: the index of 100,000 new entries is built before it."""
 
 
 def first_frame(environ: dict[str, str]) -> float:
@@ -74,7 +76,7 @@ async def typed(repeats: int) -> tuple[list[float], list[float]]:
     echoes: list[float] = []
     async with app.run_test(size=(100, 30)) as pilot:
         app.screen.query_one(QueryBox).value = "warm up the engine"
-        await _until(lambda: app.session.answer is not None)
+        await _until(lambda: app.session.answer is not None, FIRST_ANSWER)
         for number in range(repeats):
             text = QUESTIONS[number % len(QUESTIONS)] + " " * (number // len(QUESTIONS))
             box = app.screen.query_one(QueryBox)
@@ -96,8 +98,8 @@ def _answers(app: DoctorApp, text: str) -> bool:
     return app.session.query == text and not app.session.asking
 
 
-async def _until(ready: Callable[[], bool]) -> None:
-    end = time.perf_counter() + PATIENCE
+async def _until(ready: Callable[[], bool], patience: float = PATIENCE) -> None:
+    end = time.perf_counter() + patience
     while not ready():
         if time.perf_counter() > end:
             raise TimeoutError("no answer")
