@@ -199,13 +199,15 @@ _SMALL_RECIPE = Recipe(
     "adamw",
     base_lr=1e-3,
     lr_batch=0,
-    batch_size=64,
+    batch_size=32,
     epochs=10,
     warmup_epochs=1.0,
     weight_decay=0.05,
     betas=(0.9, 0.95),
 )
-"""No loss term couples images, so small batches buy more updates for the same arithmetic."""
+"""No loss term couples images, so small batches buy more updates for the same arithmetic: 200
+updates of 32 digits gave 0.440 by nearest neighbours, of 128 digits 0.408, and 0.394 is random. A
+rate of 3e-3 is too much: 0.411 after 600 updates of 32, and 0.465 with 1e-3 (one seed)."""
 
 PRESETS = {
     "paper": Preset(MAEConfig(), _RECIPE, f"{_PAPER} section 4 and appendix A.1, Table 8"),
@@ -215,49 +217,60 @@ PRESETS = {
         f"{_CODE}:PRETRAIN.md; the defaults of main_pretrain.py#L38-L104 "
         "differ: base rate 1e-3, 400 epochs, batch 64 per GPU, pixels not normalised",
     ),
-    "small": Preset(_SMALL, _SMALL_RECIPE, "our choice for 28 to 32 pixels on a CPU"),
+    "small": Preset(_SMALL, _SMALL_RECIPE, "ours: short trainings on MNIST digits"),
 }
 
-_REFERENCE = Arm("as published")
+_TRIAL = {"batch_size": 32}
+"""The recipe of all arms: that of the preset, where other methods' trials take larger batches."""
+
+_STEPS = 600
+"""Updates of an arm. After these, one seed, kNN is 0.465 against 0.394 before training, but the
+linear probe 0.740 against 0.777, so all claims about features are judged by kNN."""
+
+_REFERENCE = Arm("as published", recipe=_TRIAL)
 CLAIMS = (
     Claim(
         "low-mask-ratio-is-solved-by-interpolation",
         "With a tenth of the patches masked MAE's features are worse than with three quarters.",
         f"{_PAPER} Figure 5",
-        (_REFERENCE, Arm("10% masked", {"mask_ratio": 0.1})),
+        (_REFERENCE, Arm("10% masked", {"mask_ratio": 0.1}, _TRIAL)),
         measure="knn_acc",
         expect="lower",
         margin=1.0,
+        steps=_STEPS,
         entries=("masked/ratio-too-low",),
     ),
     Claim(
         "normalised-pixels-help",
         "Targets normalised per patch give better features than raw pixels.",
         f"{_PAPER} Table 1d",
-        (_REFERENCE, Arm("raw pixels", {"norm_pix": False})),
+        (_REFERENCE, Arm("raw pixels", {"norm_pix": False}, _TRIAL)),
         measure="knn_acc",
         expect="lower",
         margin=1.0,
+        steps=_STEPS,
         entries=("masked/reconstruction-vs-semantics",),
     ),
     Claim(
         "deep-decoder-helps-linear-probing",
-        "A deeper decoder gives better linear features: the encoder's end need not draw pixels.",
-        f"{_PAPER} Table 1a",
-        (_REFERENCE, Arm("4 decoder blocks", {"decoder_depth": 4})),
-        measure="lin_acc",
+        "A deeper decoder gives better frozen features: the encoder's end need not draw pixels.",
+        f"{_PAPER} Table 1a (by linear probing)",
+        (_REFERENCE, Arm("4 decoder blocks", {"decoder_depth": 4}, _TRIAL)),
+        measure="knn_acc",
         expect="higher",
         margin=1.0,
+        steps=_STEPS,
         entries=("masked/decoder-depth",),
     ),
     Claim(
         "class-token-is-not-needed",
         "MAE works as well with averaged patches as with the class token.",
         f"{_PAPER} section 4.1",
-        (_REFERENCE, Arm("class token", {"pooling": "class"})),
-        measure="lin_acc",
+        (_REFERENCE, Arm("class token", {"pooling": "class"}, _TRIAL)),
+        measure="knn_acc",
         expect="same",
         margin=0.05,
+        steps=_STEPS,
         entries=("eval/wrong-layer-or-pooling",),
     ),
 )
