@@ -21,13 +21,13 @@ Drive = Callable[[Pilot[None], DoctorApp], Awaitable[None]]
 
 async def palette(pilot: Pilot[None], app: DoctorApp) -> None:
     app.action_command_palette()
-    await until_shown(pilot, "ask: Type a question")
+    await until_shown(pilot, "a command, or a page by its title", "screen: Show Ask")
 
 
 async def searched(pilot: Pilot[None], app: DoctorApp) -> None:
     await palette(pilot, app)
     await pilot.press(*"theme")
-    await until_shown(pilot, "view: Change theme")
+    await until_shown(pilot, "│ theme", "view: Change theme")
 
 
 async def help_of_run(pilot: Pilot[None], app: DoctorApp) -> None:
