@@ -18,7 +18,7 @@ _WORDS: dict[type[ast.cmpop], str] = {
     ast.Eq: "equal to",
     ast.NotEq: "other than",
 }
-_METRIC = re.compile(r"\b(?P<metric>[a-z]\w*)\.(?P<reducer>[a-z_]+)\b")
+_METRIC = re.compile(r"\b(?P<metric>[a-z][\w/]*)\.(?P<reducer>[a-z_]+)\b")
 _FORM = re.compile(r"\b(?P<quantity>chance|collapse|floor|start)\((?P<name>[\w.]+)\)")
 
 
@@ -57,15 +57,20 @@ def _compared(left: ast.expr, right: ast.expr, relation: str, clause: Clause) ->
             return f"{_words(name)} is {shown(dict(clause.values)[name])}, {away}"
     if len(clause.sides) == 2:
         first = f"{first} is {shown(clause.sides[0])}"
-        if not isinstance(right, ast.Constant):
+        if not _is_number(right):
             second = f"{shown(clause.sides[1])}, {second}"
     else:
         first = f"{first} is {dict(clause.values).get(ast.unparse(left), '')}".rstrip()
-    direct = isinstance(left, ast.Attribute | ast.Name) and isinstance(
-        right, ast.Attribute | ast.Name | ast.Constant
+    direct = isinstance(left, ast.Attribute | ast.Name) and (
+        isinstance(right, ast.Attribute | ast.Name) or _is_number(right)
     )
     inputs = "" if direct else f" ({_inputs(clause.values)})"
     return f"{first}, {relation} {second}{inputs}"
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Tell whether a side is written as a number, which may be below 0."""
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
 def _inputs(values: tuple[tuple[str, Scalar], ...]) -> str:

@@ -30,3 +30,12 @@ def test_a_clause_is_said_with_its_number(signature: str, sentence: str) -> None
     (clause,) = verdict.clauses
     assert clause.state == "fired"
     assert said(clause) == sentence
+
+
+def test_a_term_of_the_loss_keeps_its_name_and_a_negative_limit_stands_once() -> None:
+    verdict = evaluate(parse("term__var.slope > -0.05"), run_of(term__var=LEVEL))
+    (clause,) = verdict.clauses
+    assert said(clause) == "The trend of term/var in the second half is 0, above -0.05."
+    verdict = evaluate(parse("abs(term__var.last - 1) < 2"), run_of(term__var=LEVEL))
+    (clause,) = verdict.clauses
+    assert said(clause) == "Abs(the last term/var - 1) is 0, below 2 (the last term/var 1)."
