@@ -63,8 +63,10 @@ async def _values(pilot: Pilot[Any], app: DoctorApp) -> None:
 
 
 async def _absent(pilot: Pilot[Any], app: DoctorApp) -> None:
+    from tui.browse.jobs import all_methods
+
     screen = await _open(pilot, app, "5")
-    absent = next(one for one in screen._methods or () if not one.document and not one.has_values)
+    absent = next(one for one in all_methods() if not one.document and not one.has_values)
     screen.choose_shelf(absent.name)
     await until(pilot, lambda: "no document" in screen.shown_text)
 
