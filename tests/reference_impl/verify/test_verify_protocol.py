@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.method import Arm, Claim
+from reference_impl.method import CLAIM_STEPS, Arm, Claim
 from reference_impl.verify.protocol import (
     BATCH,
-    STEPS,
     judge,
     measured,
     settings,
@@ -20,7 +19,9 @@ from reference_impl.verify.protocol import (
 )
 
 
-def claim(expect: Literal["lower", "higher", "same"], margin: float, steps: int = 400) -> Claim:
+def claim(
+    expect: Literal["lower", "higher", "same"], margin: float, steps: int = CLAIM_STEPS
+) -> Claim:
     arms = (Arm("a"), Arm("b", {"x": 1}, {"batch_size": 32}))
     return Claim("c", "text", "source", arms, "z_std", expect, margin, steps)
 
@@ -112,7 +113,7 @@ def test_settings_are_the_protocols_unless_the_claim_says_otherwise() -> None:
         "preset": "small",
         "config": {},
         "recipe": {"batch_size": BATCH},
-        "steps": STEPS,
+        "steps": CLAIM_STEPS,
     }
     assert second["config"] == {"x": 1}
     assert second["recipe"] == {"batch_size": 32}
