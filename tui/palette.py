@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.widgets import Input
 
 from tui.actions import ACTIONS
 from tui.help import shown_key
@@ -29,6 +30,10 @@ class DoctorPalette(CommandPalette):
 
     def __init__(self, *, id: str) -> None:
         super().__init__([DoctorCommands], placeholder="a command, or a page by its title", id=id)
+
+    def on_mount(self) -> None:
+        """Keep the cursor still, as in every other box."""
+        self.query_one(Input).cursor_blink = False
 
 
 class DoctorCommands(Provider):
