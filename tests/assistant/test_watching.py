@@ -170,7 +170,8 @@ def test_the_dearer_a_judgement_is_the_rarer_but_no_verdict_waits_long(
         return diagnose(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(watching, "diagnose", dear)
-    changes(clock, watcher_of(*[(WELL, "live")] * 80), interval=0.05)
+    looks: list[Look] = [(WELL, "live")] * 80
+    changes(clock, watcher_of(*looks), interval=0.05)
     assert np.diff(judged) == pytest.approx([pause] * (len(judged) - 1), abs=0.051)
     assert len(judged) > 2
 

@@ -22,7 +22,9 @@ class PickerScreen(DoctorModal[Path | None]):
     }
     """
 
-    def __init__(self, title: str = "Attach a run  (enter attaches, esc closes)", folder: Path | None = None) -> None:
+    def __init__(
+        self, title: str = "Attach a run  (enter attaches, esc closes)", folder: Path | None = None
+    ) -> None:
         super().__init__()
         self._title_text = title
         self._folder = folder

@@ -297,7 +297,9 @@ class RunScreen(DoctorScreen):
 
     def action_compare_with(self) -> None:
         """Ask for a second run and compare the two."""
-        self.app.push_screen(PickerScreen("Compare with which run?  (enter compares, esc closes)"), self._compare)
+        self.app.push_screen(
+            PickerScreen("Compare with which run?  (enter compares, esc closes)"), self._compare
+        )
 
     def _compare(self, path: Path | None) -> None:
         if path is not None and self.session.run_path is not None:
