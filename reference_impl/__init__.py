@@ -1,6 +1,7 @@
 """The laboratory: reference methods, what verifies them, a trainer, and the monitor.
 
-- `method.py`: what a method is; `methods/`: one file each, no one imports another; `registry.py`.
+- `method.py`: what a method is; `methods/`: one file each, no one imports another; `registry.py`;
+  `settings.py`: how a user's changes of settings are checked.
 - `losses/`: numerics that methods share; `kernels/`: the same in Triton. `distributed.py`: one
   differentiable gather. `heads.py`, `ema.py`, `encoders/`.
 - `data/`, `augment/`: images and views, on the device. `optim/`, `train/`, `probes/`.
