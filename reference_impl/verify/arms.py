@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from kb.code_hash import code_hash
@@ -98,7 +99,9 @@ def _trained(
             yield key, train_arm(run)
         return
     # Spawned, not forked: a forked torch may wait for a thread that does not exist.
-    with ProcessPoolExecutor(min(jobs, len(missing)), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        min(jobs, len(missing)), mp_context=get_context("spawn"), initializer=_end_with_parent
+    ) as pool:
         futures: dict[Future[dict[str, float]], str] = {
             pool.submit(train_arm, run): key for key, run in missing
         }
@@ -108,6 +111,19 @@ def _trained(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, even killed: a training goes on
+    otherwise, and so do those that were handed out with it."""
+    parent = parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _kept(path: Path) -> dict[str, float] | None:

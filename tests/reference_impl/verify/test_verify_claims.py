@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -12,6 +19,8 @@ from reference_impl.verify import arms
 from reference_impl.verify.arms import ArmRun, finals
 from reference_impl.verify.claims import ClaimPlan, claims_of, method_of_the_day
 from reference_impl.verify.protocol import settings
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -121,3 +130,58 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     assert together == alone
     for final in alone.values():
         assert {"loss", "knn_acc", "knn_acc_random", "z_std"} <= set(final)
+
+
+_VERIFIER = """
+import sys
+from pathlib import Path
+from reference_impl.verify.arms import ArmRun, finals
+
+settings = {"preset": "small", "config": {}, "recipe": {"batch_size": 32}, "steps": 100_000}
+runs = [ArmRun("vicreg", "endless", settings, seed, "cpu") for seed in (0, 1)]
+if __name__ == "__main__":
+    finals(runs, jobs=2, notify=print, folder=Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_no_training_outlives_a_killed_verification(tmp_path: Path) -> None:
+    script = tmp_path / "verifier.py"
+    script.write_text(_VERIFIER)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    verifier = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment)
+    workers = _until(lambda: _busy_children(verifier.pid), 60)
+    verifier.kill()
+    verifier.wait()
+    try:
+        assert _until(lambda: not any(map(_runs, workers)), 10)
+    finally:
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _busy_children(parent: int) -> list[int]:
+    """Return the two children that have trained for a while, or nothing yet."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    worked = [int(pid) for pid in children if _processor_seconds(int(pid)) > 4]
+    return worked if len(worked) == 2 else []
+
+
+def _runs(pid: int) -> bool:
+    with suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _until(ready: Callable[[], T], seconds: float) -> T:
+    end = time.monotonic() + seconds
+    while not (found := ready()):
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.1)
+    return found
