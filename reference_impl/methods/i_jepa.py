@@ -325,9 +325,9 @@ PRESETS = {
 }
 
 _TRIAL = {"batch_size": 32}
-_STEPS = 400
-"""Smaller batches and more updates than other methods' trials, for the reason that the preset
-has: 200 updates of 128 digits took twice the time, and kNN ended 0.02 above that before."""
+"""The recipe of all arms: that of the preset. So short a training does not lift kNN above that of
+the untrained encoder (nor did 200 updates of 128 or 400 of 32), so only the claim about the
+targets' variance is put to a fair test; the others wait for a longer one."""
 
 _REFERENCE = Arm("as published", recipe=_TRIAL)
 CLAIMS = (
@@ -339,7 +339,6 @@ CLAIMS = (
         measure="knn_acc",
         expect="lower",
         margin=1.0,
-        steps=_STEPS,
         entries=("jepa/mask-geometry-too-easy",),
     ),
     Claim(
@@ -353,7 +352,6 @@ CLAIMS = (
         measure="knn_acc",
         expect="lower",
         margin=1.0,
-        steps=_STEPS,
         entries=("jepa/mask-geometry-too-easy",),
     ),
     Claim(
@@ -364,7 +362,6 @@ CLAIMS = (
         measure="target_var",
         expect="lower",
         margin=0.5,
-        steps=_STEPS,
         entries=("jepa/target-collapse", "distill/ema-momentum-too-low"),
     ),
     Claim(
@@ -375,7 +372,6 @@ CLAIMS = (
         measure="knn_acc",
         expect="lower",
         margin=1.0,
-        steps=_STEPS,
         entries=("jepa/predictor-capacity",),
     ),
 )
