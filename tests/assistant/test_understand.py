@@ -259,6 +259,6 @@ def test_no_mixture_of_words_and_numbers_raises(parts: list[str]) -> None:
     "unit", ["1 ", "b=1,", "of ", "1,000 ", "loss ", "a", "-", " ", "e1.", "is at ", "1e", "4.14 ("]
 )
 def test_a_megabyte_takes_a_moment(unit: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     understand(unit * (1_000_000 // len(unit)))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -115,10 +115,10 @@ def test_heads_are_read_or_refused_in_one_line(head: str) -> None:
     ],
 )
 def test_a_hostile_head_is_refused_quickly(head: str, said: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(InputUnreadable, match=re.escape(said)):
         parse_markdown(f"---\n{head}\n---\ntext\n", path="x.md")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("head", ["- a\n- b", "plain words", "", "42"])
@@ -157,9 +157,9 @@ def test_a_head_that_is_no_mapping_is_text(head: str) -> None:
     ids=lambda text: repr(text[:12]),
 )
 def test_nothing_stalls(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     check(parse_markdown(text, path="x.md"))
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 def test_what_lies_too_deep_is_listed() -> None:

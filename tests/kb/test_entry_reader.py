@@ -283,7 +283,7 @@ def test_plain_text_is_one_line_and_marks_no_code(text: str) -> None:
 )
 def test_hostile_markup_takes_no_time(bomb: str) -> None:
     text = "[a](" + bomb * 20_000
-    started = time.perf_counter()
+    started = time.process_time()
     plain(text)
     strip_controls(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -128,10 +128,10 @@ def test_a_billion_laughs_cost_nothing() -> None:
         f"{new}: &{new} [*{old}, *{old}]\n"
         for old, new in zip("abcdefghijklmnop", "bcdefghijklmnopq", strict=True)
     )
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(InputUnreadable, match="alias"):
         load(bomb, where="a.yaml")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_the_line_of_an_error_without_one_is_the_first() -> None:

@@ -213,10 +213,10 @@ def test_a_fault_is_told_with_its_column(source: str, column: int, says: str) ->
     ],
 )
 def test_hostile_size_is_refused_at_once(source: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(SignatureError):
         parse(source)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_the_bounds_leave_room_for_real_expressions() -> None:

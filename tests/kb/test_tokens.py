@@ -154,6 +154,6 @@ def test_stemming_keeps_something_and_joins_regular_forms(word: str) -> None:
 )
 def test_time_is_linear(unit: str) -> None:
     text = unit * 100_000
-    started = time.perf_counter()
+    started = time.process_time()
     tokenize(text)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

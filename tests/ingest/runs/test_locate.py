@@ -426,9 +426,9 @@ def test_the_newest_of_a_thousand_runs_is_found_by_looking_into_few(
         return recognise(name, head)
 
     monkeypatch.setattr("ingest.runs.place.recognise", counted)
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = locate(tmp_path)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
     assert found.name == "run776"
     assert texts(found) == ["the newest of 1000 runs is read, run776"]
     assert len(opened) < 5
