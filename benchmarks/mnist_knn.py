@@ -35,11 +35,12 @@ SECONDS = {
 """What the project promises: this accuracy within these seconds on two idle cores."""
 
 
-def measured(method: str, seed: int) -> dict[str, float]:
+def measured(method: str, seed: int) -> dict[str, Any]:
     """Train once; return accuracies (0 to 1), seconds, and how many images were seen."""
     begun = time.process_time()
     result = train(RunSpec(method, seed=seed, log_every=0))
     return {
+        "seed": seed,
         "knn_acc": result.final["knn_acc"],
         "knn_acc_random": result.final["knn_acc_random"],
         "lin_acc": result.final["lin_acc"],
@@ -55,7 +56,7 @@ def _batch(method: str) -> int:
     return registry.get(method).preset("small").recipe.batch_size
 
 
-def summary(method: str, runs: list[dict[str, float]]) -> dict[str, Any]:
+def summary(method: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the runs with their means, and whether every one kept the promise."""
     bar = SECONDS.get(method)
     kept = all(run["knn_acc"] >= KNN and (bar is None or run["seconds"] <= bar) for run in runs)
@@ -64,6 +65,17 @@ def summary(method: str, runs: list[dict[str, float]]) -> dict[str, Any]:
         for name in ("knn_acc", "knn_acc_random", "lin_acc", "seconds", "processor_seconds")
     }
     return {"kept": kept, "bar_seconds": bar, **means, "runs": runs}
+
+
+def _store(method: str, found: dict[str, Any]) -> None:
+    known = json.loads(RESULT.read_text())["methods"] if RESULT.exists() else {}
+    content = {
+        "environment": environment(),
+        "torch": torch.__version__,
+        "bar_knn": KNN,
+        "methods": known | {method: found},
+    }
+    RESULT.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def main() -> None:
@@ -77,23 +89,14 @@ def main() -> None:
     found: dict[str, Any] = {}
     print(f"{'method':10}  {'knn':>6}  {'random':>6}  {'linear':>6}  {'seconds':>7}  kept")
     for method in asked.methods:
-        found[method] = summary(method, [measured(method, seed) for seed in asked.seeds])
-        one = found[method]
+        runs = [measured(method, seed) for seed in asked.seeds]
+        one = found[method] = {"threads": asked.threads} | summary(method, runs)
         print(
             f"{method:10}  {one['knn_acc']:6.3f}  {one['knn_acc_random']:6.3f}  "
             f"{one['lin_acc']:6.3f}  {one['seconds']:7.1f}  {'yes' if one['kept'] else 'NO'}",
             flush=True,
         )
-    known = json.loads(RESULT.read_text())["methods"] if RESULT.exists() else {}
-    settings = {
-        "environment": environment(),
-        "threads": asked.threads,
-        "torch": torch.__version__,
-        "seeds": asked.seeds,
-        "bar_knn": KNN,
-        "methods": known | found,
-    }
-    RESULT.write_text(json.dumps(settings, indent=2) + "\n")
+        _store(method, one)
     sys.exit(0 if all(one["kept"] for one in found.values()) else 1)
 
 
