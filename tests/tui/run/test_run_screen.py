@@ -193,6 +193,18 @@ async def test_a_run_followed_live_is_drawn_at_most_four_times_a_second() -> Non
         assert REDRAW_EVERY >= 0.25
 
 
+@driven
+async def test_another_verdict_is_drawn_at_once() -> None:
+    async with opened(small_run(50), small_answer(), LIVE) as (app, _, screen):
+        screen.on_run_changed()  # this one waits, or was the last that did not
+        before = screen.redraws
+        app.session.run_answer = small_answer("healthy")
+        screen.on_run_changed()
+        assert screen.redraws == before + 1
+        screen.on_run_changed()
+        assert screen.redraws == before + 1
+
+
 @pytest.mark.parametrize("size", [(60, 24), (80, 24), (100, 30), (120, 40)])
 @driven
 async def test_nothing_is_lost_at_any_size(size: tuple[int, int]) -> None:
