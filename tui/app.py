@@ -79,6 +79,18 @@ class DoctorApp(App[None]):
         for theme in OURS:
             self.register_theme(theme)
         self.theme = OURS[0].name
+        self._css_read_with = self.get_css_variables()
+        self.stylesheet.set_variables(self._css_read_with)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Read the style sheets again, unless it was for this theme that they were read.
+
+        Textual asks for it once while starting, a tenth of the time to the first frame.
+        """
+        variables = self.get_css_variables()
+        if variables != self._css_read_with:
+            self._css_read_with = variables
+            super().refresh_css(animate)
 
     def get_css_variables(self) -> dict[str, str]:
         """Add `$muted`, the colour of what is said beside: Textual's own is relative."""
