@@ -126,7 +126,7 @@ def warm(notify: Callable[[str], None]) -> None:
     """Load the engine, the index and the encoder, so that the first answer comes at once."""
     from assistant.engine import query
 
-    with_engine(lambda: query("loss stuck", notify=notify))
+    with_engine(lambda: query("loss stuck at 4.14", notify=notify))
 
 
 def answered(

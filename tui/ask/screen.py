@@ -49,7 +49,7 @@ class AskScreen(DoctorScreen):
         self._pause: Timer | None = None
         self._unanswered: Timer | None = None
         self._shown_key: str | None = None
-        self._behind = self._page_is_next = False
+        self._behind = False
 
     def body(self) -> ComposeResult:
         """Yield query box, status and the panes."""
@@ -135,18 +135,11 @@ class AskScreen(DoctorScreen):
             return
         self.query_one(StatusLines).refresh_lines()
         self.query_one(ResultList).show(rows_for(self.session))
-        self._show_page_next()
+        self._show_page()
         self.refresh_bindings()
-
-    def _show_page_next(self) -> None:
-        """Show the page once the list is painted: it is read first, and costs half as much."""
-        if not self._page_is_next:
-            self._page_is_next = True
-            self.call_after_refresh(self.call_later, self._show_page)
 
     def _show_page(self) -> None:
         """Show what the highlighted row stands for."""
-        self._page_is_next = False
         results, typed = self.query_one(ResultList), self.query_one(QueryBox).value
         main, aside = sections_for(self.session, results.key or "", typed)
         wide = self.has_class("-wide") and bool(aside)
@@ -164,7 +157,7 @@ class AskScreen(DoctorScreen):
         """Show the page of the row the cursor is on."""
         event.stop()
         if self.query_one(ResultList).key != self._shown_key:
-            self._show_page_next()
+            self._show_page()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open the row: an example is asked, a topic opens its page, a cause is read."""
