@@ -37,9 +37,9 @@ REDRAW_EVERY = 1.0
 """Least seconds between two redraws of curves that grow: a redraw costs what ten keys cost. Another
 verdict or first cause is drawn at once."""
 
-WRITE_EVERY = 2.0
+WRITE_EVERY = 5.0
 """Least seconds between two writings of the pages while the verdict stays: laying a page out costs
-more than drawing all charts, and nobody reads digits that change twice a second."""
+more than drawing all charts, and nobody reads digits that change while they are read."""
 
 AGE_EVERY = 1.0
 """Seconds after which the age of the newest value is told anew."""
