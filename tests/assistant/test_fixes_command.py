@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import assistant
-from assistant.commands.fixes import fixes
+from assistant.cli import group
 from assistant.explain import page_of
 from assistant.marks import set_marks
 from assistant.render.layout import WIDTH
@@ -28,7 +28,7 @@ SICK = ["--metric", "loss=4.143", "--metric", "z_std=1e-4", "--set", "batch_size
 
 
 def ran(*arguments: str) -> Result:
-    result = CliRunner().invoke(fixes, arguments, standalone_mode=False)
+    result = CliRunner().invoke(group, ["fixes", *arguments], standalone_mode=False)
     if result.exception is not None:
         raise result.exception
     return result

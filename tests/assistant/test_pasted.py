@@ -11,8 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.cli import main
-from assistant.commands.diagnose import diagnose
+from assistant.cli import group, main
 from assistant.exit_codes import ExitCode
 from assistant.pasted import MOST_CHARACTERS, MOST_NAMES, MOST_VALUES, read_pasted
 from assistant.pasted_words import meaning
@@ -169,7 +168,8 @@ def test_a_python_literal_is_data_and_never_run() -> None:
 
 def test_the_command_judges_pasted_numbers_like_a_run() -> None:
     result = CliRunner().invoke(
-        diagnose, ["--numbers", "loss 4.143, batch 32, z_std 1e-4, simclr, blah 3", "--json"],
+        group,
+        ["diagnose", "--json", "--numbers", "loss 4.143, batch 32, z_std 1e-4, simclr, blah 3"],
         standalone_mode=False,
     )  # fmt: skip
     answer = json.loads(result.stdout)
@@ -183,7 +183,8 @@ def test_the_command_judges_pasted_numbers_like_a_run() -> None:
 
 def test_the_command_tells_how_it_read_and_takes_settings_and_stdin() -> None:
     result = CliRunner().invoke(
-        diagnose, ["--numbers", "-", "--set", "batch_size=32"], input="loss 4.143\nfoo 3\n",
+        group, ["diagnose", "--numbers", "-", "--set", "batch_size=32"],
+        input="loss 4.143\nfoo 3\n",
         standalone_mode=False,
     )  # fmt: skip
     told, verdict = result.stdout.split("\n\n")[:2]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from assistant.commands.listing import listing
+from assistant.cli import group
 from assistant.explain import page_of
 from assistant.knowledge import Knowledge
 from assistant.shelf import NOT_WRITTEN, YOURS, ShelfItem, found, grouped, shelf
@@ -23,7 +23,7 @@ C = ShelfItem("user:/n.md", "document", "Mine", YOURS, YOURS, (), "user", "user:
 
 
 def listed(*arguments: str) -> list[dict[str, str]]:
-    result = CliRunner().invoke(listing, [*arguments, "--json"], standalone_mode=False)
+    result = CliRunner().invoke(group, ["list", *arguments, "--json"], standalone_mode=False)
     if result.exception is not None:
         raise result.exception
     rows: list[dict[str, str]] = json.loads(result.stdout)["rows"]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from assistant.cli import group
 from kb.errors import UsageError
 from kb.evidence import read_method_evidence
-from reference_impl.commands.verify import verify as command
 from reference_impl.shapes import Tensor
 from reference_impl.verify import check_values, evidence
 from reference_impl.verify.__main__ import main
@@ -72,7 +72,9 @@ def test_a_wrong_value_fails_the_command(
 
 
 def test_json_and_no_writing(tmp_path: Path) -> None:
-    result = CliRunner().invoke(command, ["i_jepa", "--json", "--no-write"], standalone_mode=False)
+    result = CliRunner().invoke(
+        group, ["verify", "i_jepa", "--json", "--no-write"], standalone_mode=False
+    )
     assert result.return_value == 0
     printed = json.loads(result.stdout)
     assert (printed["schema"], printed["mode"], printed["failed"]) == (1, "values", 0)
@@ -116,7 +118,9 @@ def test_wrong_usage_says_what_to_do(
     assert main(arguments) == 2
     assert words in capsys.readouterr().err
     with pytest.raises(UsageError):
-        CliRunner().invoke(command, arguments, standalone_mode=False, catch_exceptions=False)
+        CliRunner().invoke(
+            group, ["verify", *arguments], standalone_mode=False, catch_exceptions=False
+        )
 
 
 def test_the_command_imports_torch_only_when_run() -> None:
