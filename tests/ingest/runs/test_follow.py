@@ -327,7 +327,8 @@ def test_a_million_points_keep_memory_flat_and_cost_constant(training: Training,
     assert len(training.loss) > follow.MOST / 2
     assert set(np.diff(training.loss.steps[:-1]).tolist()) == {256}
     first, last = np.median(seconds[5:15]), np.median(seconds[-10:])
-    assert last < 1.5 * first
+    # Cost that grew with what was read would be five times as much; one machine varies by half.
+    assert last < 3 * first
 
 
 def test_a_trainer_that_saves_its_state_with_each_checkpoint_is_followed_into_the_next(

@@ -98,7 +98,7 @@ async def helped(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
 async def saving(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
     await answered(pilot, app, engine)
     await pilot.press("escape", "e")
-    await until_shown(pilot, "Save the answer", ".md")
+    await until_shown(pilot, "Save the answer", "Markdown, for notes")  # a long path may be cut
 
 
 async def jumping(pilot: Pilot[None], app: DoctorApp, engine: Engine) -> None:
