@@ -51,6 +51,10 @@ class Scale:
         return math.log10(self.high) - math.log10(self.low)
 
 
+HIGHEST = math.log10(1.7e308)
+"""The highest end of a logarithmic scale: ten to anything much larger is no float."""
+
+
 def spans_decades(low: float, high: float) -> bool:
     """Tell whether values from `low` to `high` need a logarithmic scale to be seen."""
     return low > 0 and math.log10(high) - math.log10(low) >= DECADES
@@ -66,7 +70,7 @@ def scale_of(low: float, high: float, levels: Sequence[float], *, log: bool) -> 
         held = [level for level in levels if level > 0]
         first, last = _taken_in(math.log10(low), math.log10(high), [math.log10(x) for x in held])
         first, last = _opened(first, last)
-        return Scale(max(10.0**first, 5e-324), min(10.0**last, 1.7e308), True)
+        return Scale(max(10.0**first, 5e-324), 10.0 ** min(last, HIGHEST), True)
     first, last = _taken_in(low, high, list(levels))
     return Scale(*_opened(first, last))
 

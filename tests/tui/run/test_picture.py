@@ -139,3 +139,9 @@ def test_values_over_many_decades_start_out_logarithmic() -> None:
 )  # fmt: skip
 def test_numbers_have_four_digits(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize("high", [1e308, 1.6e308, 1.79e308])
+def test_a_logarithmic_scale_ends_where_floats_do(high: float) -> None:
+    scale = scale_of(1e-300, high, [], log=True)
+    assert 1e308 <= scale.high < math.inf
