@@ -78,7 +78,6 @@ class RunScreen(DoctorScreen):
         self.redraws = 0
         """How often the charts were drawn: a test and a benchmark hold it against REDRAW_EVERY."""
         self._drawn_at = 0.0
-        self._answer_drawn: Answer | None = None
         self._later: Timer | None = None
         self._shown: Run | None = None
         self._path: Path | None = None
@@ -114,7 +113,7 @@ class RunScreen(DoctorScreen):
         if not self.is_current:
             return
         rest = self._drawn_at + REDRAW_EVERY - time.monotonic()
-        if rest <= 0 or _headline(self.session.run_answer) != _headline(self._answer_drawn):
+        if rest <= 0 or _told_by(self.session.run_answer)[:2] != self._told[:2]:
             self._draw()
         elif self._later is None:
             self._later = self.set_timer(rest, self._draw)
@@ -129,7 +128,7 @@ class RunScreen(DoctorScreen):
         if self._later is not None:
             self._later.stop()
             self._later = None
-        self._drawn_at, self._answer_drawn = time.monotonic(), self.session.run_answer
+        self._drawn_at = time.monotonic()
         attached = self.session.has_run
         self.query_one("#run-panes").display = attached
         for name in ("#run-state", "#run-verdict"):
@@ -208,8 +207,7 @@ class RunScreen(DoctorScreen):
             charts_of(run, session.run_answer, session.levels, history) if run is not None else []
         )
         self.query_one(Charts).show(charts)
-        answer = session.run_answer
-        told = (answer.verdict, *(one.entry.id for one in answer.diagnoses)) if answer else ()
+        told = _told_by(session.run_answer)
         if told != self._told or time.monotonic() >= self._written_at + WRITE_EVERY:
             self._told = told
             self._write()
@@ -308,8 +306,8 @@ class RunScreen(DoctorScreen):
             self.doctor.compare(self.session.run_path, path)
 
 
-def _headline(answer: Answer | None) -> tuple[str | None, str] | None:
-    """Return what must be seen at once when it changes: the verdict and its first cause."""
+def _told_by(answer: Answer | None) -> tuple[str | None, ...]:
+    """Return the verdict and the causes, the first first."""
     if answer is None:
-        return None
-    return answer.verdict, answer.diagnoses[0].entry.id if answer.diagnoses else ""
+        return ()
+    return answer.verdict, *(one.entry.id for one in answer.diagnoses)
