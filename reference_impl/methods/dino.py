@@ -18,7 +18,7 @@ from reference_impl.losses.ibot import ibot_loss
 from reference_impl.losses.koleo import koleo_loss
 from reference_impl.losses.self_distillation import dino_terms, moved_center, teacher_distribution
 from reference_impl.losses.sinkhorn import sinkhorn
-from reference_impl.masks import random_rectangles
+from reference_impl.masks.rectangles import random_rectangles
 from reference_impl.method import (
     Arm,
     Batch,

@@ -12,13 +12,14 @@ from kb.code_hash import ROOT
 _PROTOCOL = "reference_impl.verify.protocol"
 _CHECKING = ("values", "identities", "precision")
 _LOSSES = ("reference_impl.methods.", "reference_impl.losses", "reference_impl.kernels")
+_PARTS = (*_LOSSES, "reference_impl.heads", "reference_impl.masks", "reference_impl.prototypes")
 _TRAINING = "reference_impl."
 
 
 def files_of_claims(method: str) -> tuple[str, ...]:
-    """Return the protocol, the method and the losses it uses: what a claim's result says
+    """Return the protocol, the method, its losses, heads and masks: what a claim's result says
     something about."""
-    return reached((_PROTOCOL, f"reference_impl.methods.{method}"), (_PROTOCOL, *_LOSSES))
+    return reached((_PROTOCOL, f"reference_impl.methods.{method}"), (_PROTOCOL, *_PARTS))
 
 
 def files_of_values(method: str) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ FLOOR = 1e-9
 """Measures below this count as this: the ratio of a collapsed arm is then tiny, not 0."""
 
 WEAKER = "an effect, smaller than the claim's margin at this length of training"
+ABSENT = "nothing of it shows at this length of training"
+NOISY = "the seeds lie too far apart to tell"
 
 _T95 = (
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
@@ -80,8 +82,9 @@ def judge(first: Sequence[float | None], second: Sequence[float | None], claim: 
     half = student(len(logs) - 1) * math.sqrt(variance / len(logs))
     ratio, low, high = (_exp(one) for one in (mean, mean - half, mean + half))
     outcome = _outcome(low, high, claim)
-    weak = outcome == "undecided" and claim.expect != "same" and not low <= NO_EFFECT <= high
-    return Verdict(outcome, ratio, low, high, WEAKER if weak else "")
+    return Verdict(
+        outcome, ratio, low, high, _why(low, high, claim) if outcome == "undecided" else ""
+    )
 
 
 def student(freedom: int) -> float:
@@ -100,6 +103,14 @@ def _outcome(low: float, high: float, claim: Claim) -> Outcome:
     else:
         reached, absent = high <= claim.margin, low >= NO_EFFECT
     return "confirmed" if reached else "refuted" if absent else "undecided"
+
+
+def _why(low: float, high: float, claim: Claim) -> str:
+    """Return what keeps an interval from deciding the claim."""
+    if claim.expect != "same" and not low <= NO_EFFECT <= high:
+        return WEAKER
+    reaches_margin = low <= claim.margin <= high
+    return NOISY if claim.expect == "same" or reaches_margin else ABSENT
 
 
 def _usable(value: float | None) -> bool:

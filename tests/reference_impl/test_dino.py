@@ -24,7 +24,7 @@ from reference_impl.losses.self_distillation import (
     moved_center,
     teacher_distribution,
 )
-from reference_impl.masks import random_rectangles
+from reference_impl.masks.rectangles import random_rectangles
 from reference_impl.method import Batch
 from reference_impl.methods.dino import (
     CLAIMS,

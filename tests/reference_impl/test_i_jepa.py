@@ -14,18 +14,9 @@ from torch.nn import functional
 
 from kb.closed_forms.registry import form
 from reference_impl.encoders.vit import vit_mini
+from reference_impl.masks.blocks import MaskConfig, Masks, Sampling, draw_masks
 from reference_impl.method import Batch
-from reference_impl.methods.i_jepa import (
-    CLAIMS,
-    IJEPA,
-    PRESETS,
-    IJEPAConfig,
-    MaskConfig,
-    Masks,
-    Sampling,
-    draw_masks,
-    i_jepa_loss,
-)
+from reference_impl.methods.i_jepa import CLAIMS, IJEPA, PRESETS, IJEPAConfig, i_jepa_loss
 
 SMALL = PRESETS["small"].config
 

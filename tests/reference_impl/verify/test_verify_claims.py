@@ -55,6 +55,7 @@ def test_shared_arms_are_trained_once_and_claims_are_judged(
     assert collapse.seeds == (0, 1, 2)
     assert found["covariance-term-keeps-rank"].outcome == "refuted"
     assert collapse.stamp.files == (
+        "reference_impl/heads.py",
         "reference_impl/losses/gram.py",
         "reference_impl/losses/precision.py",
         "reference_impl/methods/vicreg.py",

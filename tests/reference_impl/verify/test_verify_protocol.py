@@ -54,11 +54,26 @@ def test_outcomes(
     assert judge([1.0, 1.0, 1.0], second, claim(expect, margin)).outcome == outcome
 
 
-def test_an_effect_below_the_margin_is_told_and_no_effect_is_not_one() -> None:
-    weaker = judge([1.0, 1.0, 1.0], [0.64, 0.66, 0.70], LOWER)
-    assert "smaller than the claim's margin" in weaker.note
-    assert judge([1.0, 1.0, 1.0], [0.9, 1.1, 1.0], LOWER).note == ""
-    assert judge([1.0, 1.0, 1.0], [0.1, 0.1, 0.1], LOWER).note == ""
+@pytest.mark.parametrize(
+    ("second", "expect", "margin", "words"),
+    [
+        ([0.64, 0.66, 0.70], "lower", 0.5, "smaller than the claim's margin"),
+        ([0.9, 1.1, 1.0], "lower", 0.5, "nothing of it shows"),
+        ([0.9, 1.1, 1.0], "higher", 2.0, "nothing of it shows"),
+        ([0.2, 0.6, 1.4], "lower", 0.5, "too far apart"),
+        ([0.9, 1.1, 1.0], "lower", 1.0, "too far apart"),
+        ([0.9, 1.1, 1.0], "same", 0.05, "too far apart"),
+        ([0.1, 0.1, 0.1], "lower", 0.5, ""),
+        ([1.3, 1.3, 1.31], "lower", 0.5, ""),
+    ],
+)
+def test_an_undecided_claim_says_why(
+    second: list[float], expect: Literal["lower", "higher", "same"], margin: float, words: str
+) -> None:
+    verdict = judge([1.0, 1.0, 1.0], second, claim(expect, margin))
+    assert (verdict.outcome == "undecided") is bool(words)
+    assert words in verdict.note
+    assert bool(verdict.note) is bool(words)
 
 
 def test_the_interval_by_hand() -> None:
