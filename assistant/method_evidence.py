@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from statistics import fmean
 
 from kb.evidence import (
     ClaimEvidence,
@@ -76,12 +77,21 @@ def outcome(claim: ClaimEvidence, *, named: bool = False) -> str:
     name = f"`{claim.id}` " if named else ""
     if claim.ratio is None or claim.low is None or claim.high is None:
         return f"{name}**{claim.outcome}**: {claim.note or 'no interval'} ({where})."
-    first, second = claim.arms
     expected = _EXPECTED.get(claim.expect, "{0:g}").format(claim.margin)
     return (
-        f'{name}**{claim.outcome}**: {claim.measure} of "{second}" is {claim.ratio:.4g} times that'
-        f' of "{first}", 95% interval {claim.low:.4g} to {claim.high:.4g}, claimed {expected}'
+        f"{name}**{claim.outcome}**: {_levels(claim)}: {claim.ratio:.3g} times, 95% interval"
+        f" {claim.low:.3g} to {claim.high:.3g}, claimed {expected}"
         f"{f'; {claim.note}' if claim.note else ''} ({where})."
+    )
+
+
+def _levels(claim: ClaimEvidence) -> str:
+    """Return the measure's mean in both arms and before training: a ratio hides both."""
+    first, second = claim.means
+    before = f"; {fmean(claim.untrained):.3g} untrained" if claim.untrained else ""
+    return (
+        f'{claim.measure} is {second:.3g} with "{claim.arms[1]}" and {first:.3g} with'
+        f' "{claim.arms[0]}"{before}'
     )
 
 

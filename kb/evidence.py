@@ -11,7 +11,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import nan
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal
 
 from kb.code_hash import ROOT, code_hash
@@ -121,9 +123,10 @@ class ValueEvidence:
 class ClaimEvidence:
     """What short trainings say about one claim.
 
-    `first` and `second` hold the final measure of both arms, seed by seed; `ratio` is the
-    geometric mean of second/first and `low` to `high` its interval at 95%, None where there is
-    none (`note` says why).
+    `first` and `second` hold the final measure of both arms, seed by seed, `untrained` that of
+    the same encoders before training where the measure is a probe; `ratio` is the geometric mean
+    of second/first and `low` to `high` its interval at 95%, None where there is none (`note` says
+    why).
     """
 
     id: str
@@ -144,6 +147,15 @@ class ClaimEvidence:
     entries: tuple[str, ...]
     stamp: Stamp
     note: str = ""
+    untrained: tuple[float, ...] = ()
+
+    @property
+    def means(self) -> tuple[float, float]:
+        """Return the mean measure of both arms over the seeds that gave one; NaN without any."""
+        first, second = (
+            [value for value in arm if value is not None] for arm in (self.first, self.second)
+        )
+        return (fmean(first) if first else nan, fmean(second) if second else nan)
 
 
 @dataclass(frozen=True, slots=True)

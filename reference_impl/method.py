@@ -15,6 +15,8 @@ from torch import nn
 from reference_impl.shapes import Float, Int, Tensor
 
 Optimizer = Literal["sgd", "lars", "adamw"]
+ClipScope = Literal["global", "tensor"]
+"""Whose norm is clipped: that of all gradients together, or of each parameter's own."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ class Recipe:
     """How a method is trained. The learning rate is `base_lr * global batch / lr_batch`.
 
     `lr_batch` 0 means that `base_lr` is used as it stands; `warmup_epochs` counts epochs of the
-    data set; `final_lr` is a share of the peak; `grad_clip` a norm, None for none.
+    data set; `final_lr` is a share of the peak; `grad_clip` a norm, None for none, taken as
+    `grad_clip_scope` says. `exclude_norm_and_bias` takes parameters of fewer than two dimensions
+    out of weight decay and layer-wise scaling; `excluded_lr_share` is their learning rate as a
+    share of the others', and says nothing where none are excluded.
     """
 
     optimizer: Optimizer
@@ -81,7 +86,9 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.999)
     final_lr: float = 0.0
     grad_clip: float | None = None
+    grad_clip_scope: ClipScope = "global"
     exclude_norm_and_bias: bool = True
+    excluded_lr_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,12 @@ CLAIM_STEPS = 200
 """Updates of an arm: six epochs of the 4,000 digits, so that all claims of all methods fit in 45
 minutes on two cores. A choice; a claim whose effect takes longer to show says so."""
 
+CLAIM_SEEDS = 3
+"""Trainings of an arm; fewer give an interval too wide for any margin."""
+
+MORE_SEEDS = 5
+"""Trainings of an arm where three once moved the same way and still left the claim undecided."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -115,8 +128,8 @@ class Claim:
     Both arms start from the same weights and see the same batches. Over seeds, the ratio of
     `measure` in the second arm to that in the first must lie, with its interval, below `margin`
     for `lower`, above it for `higher`, within 1 +- `margin` for `same`. `measure` is a
-    vocabulary name of the run's final metrics, `steps` the updates of each arm, `entries` the
-    catalogue ids it bears on.
+    vocabulary name of the run's final metrics, `steps` the updates of each arm, `seeds` how many
+    times each is trained, `entries` the catalogue ids it bears on.
     """
 
     id: str
@@ -127,6 +140,7 @@ class Claim:
     expect: Literal["lower", "higher", "same"]
     margin: float
     steps: int = CLAIM_STEPS
+    seeds: int = CLAIM_SEEDS
     entries: tuple[str, ...] = ()
 
 

@@ -17,7 +17,9 @@ import click
     "--claims", "mode", flag_value="claims", help="Test the claims by training. 45 minutes."
 )
 @click.option("--device", default="cpu", show_default=True, help="Such as cuda.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(2), help="Of a claim.")
+@click.option(
+    "--seeds", type=click.IntRange(2), help="Trainings of an arm; by default 3 to 5, by claim."
+)
 @click.option("--jobs", type=click.IntRange(1), help="Trainings at once; by default the cores.")
 @click.option("--rotate", metavar="DAY", help="Claims of one method by the day, such as today.")
 @click.option(
@@ -32,7 +34,7 @@ def verify(
     methods: tuple[str, ...],
     mode: Literal["values", "claims"] | None,
     device: str,
-    seeds: int,
+    seeds: int | None,
     jobs: int | None,
     rotate: str | None,
     evidence: Path | None,

@@ -187,9 +187,8 @@ CLAIMS = (
     ),
     Claim(
         "batch-norm-in-heads-prevents-collapse",
-        "Without BatchNorm in projector and predictor BYOL collapses, because BatchNorm hides a "
-        "contrast between images (a popular claim).",
-        "popular; against arXiv:2010.10241 (BYOL works without batch statistics)",
+        "Without BatchNorm in projector and predictor, and nothing in its place, BYOL collapses.",
+        "popular; arXiv:2010.10241 (not with other normalisations or initialisations)",
         (_AS_PUBLISHED, Arm("no BatchNorm in the heads", {"head_norm": False})),
         measure="z_std",
         expect="lower",

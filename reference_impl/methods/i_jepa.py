@@ -22,7 +22,17 @@ from reference_impl.encoders.vit import (
 )
 from reference_impl.losses.precision import at_least_float32
 from reference_impl.masks.blocks import MaskConfig, Masks, draw_masks
-from reference_impl.method import Arm, Batch, Claim, Method, Preset, Recipe, StepOutput, ViewPlan
+from reference_impl.method import (
+    MORE_SEEDS,
+    Arm,
+    Batch,
+    Claim,
+    Method,
+    Preset,
+    Recipe,
+    StepOutput,
+    ViewPlan,
+)
 from reference_impl.shapes import Float, Tensor
 
 _PAPER = "arXiv:2301.08243"
@@ -212,35 +222,12 @@ PRESETS = {
 }
 
 _TRIAL = {"batch_size": 32}
-"""The recipe of all arms: that of the preset. So short a training does not lift kNN above that of
-the untrained encoder (nor did 200 updates of 128 or 400 of 32), so only the claim about the
-targets' variance is put to a fair test; the others wait for a longer one."""
+"""The recipe of both arms: that of the preset. So short a training does not lift kNN above that of
+the untrained encoder (nor did 200 updates of 128 or 400 of 32): what the paper says of features
+(blocks, their sizes, the predictor's depth) is not put to the test."""
 
 _REFERENCE = Arm("as published", recipe=_TRIAL)
 CLAIMS = (
-    Claim(
-        "one-target-block-is-too-few",
-        "With one target block instead of four the features are much worse.",
-        f"{_PAPER} appendix C, Table 10 (9.0 against 54.2)",
-        (_REFERENCE, Arm("1 target", {"targets": 1}, _TRIAL)),
-        measure="knn_acc",
-        expect="lower",
-        margin=1.0,
-        entries=("jepa/mask-geometry-too-easy",),
-    ),
-    Claim(
-        "small-target-blocks-are-too-easy",
-        "Target blocks of 7.5% to 20% give worse features than of 15% to 20%.",
-        f"{_PAPER} appendix C, Table 8 (19.2 against 54.2)",
-        (
-            _REFERENCE,
-            Arm("small targets", {"target_scale": (0.075, 0.2)}, _TRIAL),
-        ),
-        measure="knn_acc",
-        expect="lower",
-        margin=1.0,
-        entries=("jepa/mask-geometry-too-easy",),
-    ),
     Claim(
         "a-moving-average-target-is-essential",
         "With the encoder itself as target encoder the targets collapse.",
@@ -249,16 +236,7 @@ CLAIMS = (
         measure="target_var",
         expect="lower",
         margin=0.5,
+        seeds=MORE_SEEDS,
         entries=("jepa/target-collapse", "distill/ema-momentum-too-low"),
-    ),
-    Claim(
-        "deep-predictor-helps",
-        "A deeper predictor gives better features.",
-        f"{_PAPER} appendix C, Table 12 (66.9 with 12 blocks, 64.0 with 6)",
-        (_REFERENCE, Arm("1 predictor block", {"predictor_depth": 1}, _TRIAL)),
-        measure="knn_acc",
-        expect="lower",
-        margin=1.0,
-        entries=("jepa/predictor-capacity",),
     ),
 )

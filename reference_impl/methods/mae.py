@@ -18,6 +18,7 @@ from reference_impl.encoders.vit import (
 )
 from reference_impl.losses.precision import at_least_float32
 from reference_impl.method import (
+    MORE_SEEDS,
     Arm,
     Batch,
     Claim,
@@ -77,13 +78,14 @@ def mae_loss(
     mean over masked patches of 1/n |prediction - target|^2 (arXiv:2111.06377 section 3;
     models_mae.py#L198-L214); every patch counts when `mask` is None. solo-learn and
     stable-pretraining agree. lightly has no loss of its own: its example takes the mean squared
-    error over masked patches of unnormalised pixels. Computes in float32 at least.
+    error over masked patches of unnormalised pixels. Computes in float32 at least. Without any
+    marked patch the loss is 0.
     """
     errors = (at_least_float32(predictions) - at_least_float32(targets)).square().mean(dim=-1)
     if mask is None:
         return errors.mean()
     marked = mask.to(errors.dtype)
-    return (errors * marked).sum() / marked.sum()
+    return (errors * marked).sum() / marked.sum().clamp(min=1.0)
 
 
 def split_patches(
@@ -92,8 +94,14 @@ def split_patches(
     """Return the indices of kept and of masked patches: the smallest noise is kept.
 
     int(patches * (1 - mask_ratio)) are kept, as in models_mae.py#L123-L148, and at least one.
+    ValueError when that leaves nothing to reconstruct.
     """
     kept = max(1, int(noise.shape[1] * (1 - mask_ratio)))
+    if kept >= noise.shape[1]:
+        raise ValueError(
+            f"a mask ratio of {mask_ratio:g} hides none of {noise.shape[1]} patches; "
+            "raise mask_ratio or use smaller patches"
+        )
     order = noise.argsort(dim=1)
     return order[:, :kept], order[:, kept:]
 
@@ -224,8 +232,9 @@ _TRIAL = {"batch_size": 32}
 """The recipe of all arms: that of the preset, where other methods' trials take larger batches."""
 
 _STEPS = 400
-"""Updates of an arm. After 200 and 600 of them, one seed, kNN is 0.440 and 0.465 against 0.394
-before training, but the linear probe 0.746 and 0.740 against 0.777: features are judged by kNN."""
+"""Updates of an arm. So short a training hardly lifts kNN above the 0.39 of the untrained encoder,
+and leaves the linear probe below it: what the paper says of normalised pixels, the decoder's depth
+and the class token is not put to the test, only what makes features worse than untrained ones."""
 
 _REFERENCE = Arm("as published", recipe=_TRIAL)
 CLAIMS = (
@@ -238,39 +247,7 @@ CLAIMS = (
         expect="lower",
         margin=1.0,
         steps=_STEPS,
+        seeds=MORE_SEEDS,
         entries=("masked/ratio-too-low",),
-    ),
-    Claim(
-        "normalised-pixels-help",
-        "Targets normalised per patch give better features than raw pixels.",
-        f"{_PAPER} Table 1d",
-        (_REFERENCE, Arm("raw pixels", {"norm_pix": False}, _TRIAL)),
-        measure="knn_acc",
-        expect="lower",
-        margin=1.0,
-        steps=_STEPS,
-        entries=("masked/reconstruction-vs-semantics",),
-    ),
-    Claim(
-        "deep-decoder-helps-linear-probing",
-        "A deeper decoder gives better frozen features: the encoder's end need not draw pixels.",
-        f"{_PAPER} Table 1a (by linear probing)",
-        (_REFERENCE, Arm("4 decoder blocks", {"decoder_depth": 4}, _TRIAL)),
-        measure="knn_acc",
-        expect="higher",
-        margin=1.0,
-        steps=_STEPS,
-        entries=("masked/decoder-depth",),
-    ),
-    Claim(
-        "class-token-is-not-needed",
-        "MAE works as well with averaged patches as with the class token.",
-        f"{_PAPER} section 4.1",
-        (_REFERENCE, Arm("class token", {"pooling": "class"}, _TRIAL)),
-        measure="knn_acc",
-        expect="same",
-        margin=0.05,
-        steps=_STEPS,
-        entries=("eval/wrong-layer-or-pooling",),
     ),
 )

@@ -17,7 +17,7 @@ from reference_impl.distributed import gather, rank, world
 from reference_impl.heads import mlp
 from reference_impl.losses.partition import log_partition, log_partition_among
 from reference_impl.losses.precision import unit_rows
-from reference_impl.method import Arm, Batch, Claim, Method, Preset, Recipe, StepOutput
+from reference_impl.method import MORE_SEEDS, Arm, Batch, Claim, Method, Preset, Recipe, StepOutput
 from reference_impl.shapes import Float, Tensor
 
 Convention = Literal["mean", "sum"]
@@ -188,11 +188,12 @@ CLAIMS: tuple[Claim, ...] = (
         measure="knn_acc",
         expect="lower",
         margin=1.0,
+        seeds=MORE_SEEDS,
         entries=("contrastive/temperature-too-high",),
     ),
     Claim(
         id="temperature-sets-the-loss",
-        text="A higher temperature raises the loss by far more than it changes the features.",
+        text="A tenfold temperature at least doubles the loss.",
         source="arXiv:2002.05709 Eq. 1: the floor ln(1 + (2N - 2) exp(-(1 + 1/(N - 1))/t))",
         arms=(Arm("0.1", {"temperature": 0.1}), Arm("1", {"temperature": 1.0})),
         measure="loss",

@@ -92,8 +92,7 @@ class SwAVConfig:
 
     Prototypes stay as drawn for the share `freeze_prototypes` of the training. `queue_size`
     counts the embeddings of full-size views, over all processes, that join Sinkhorn from the
-    share `queue_start` of the training on, once they have filled up; it is cut to a multiple of
-    the batch. 0 means no queue.
+    share `queue_start` of the training on, once they have filled up. 0 means no queue.
     """
 
     prototypes: int = 3000
@@ -241,7 +240,8 @@ _REFERENCE = Arm("as published")
 CLAIMS = (
     Claim(
         "high-epsilon-collapses",
-        "With a high epsilon the codes are uniform and all images end at one representation.",
+        "With a high epsilon the codes are uniform and the spread of the projection falls below "
+        "half.",
         f"{_PAPER} section 3.1, below Eq. 3",
         (_REFERENCE, Arm("epsilon 1", {"epsilon": 1.0})),
         measure="z_std",

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from reference_impl.distributed import gather
+from reference_impl.distributed import gather, world
 from reference_impl.heads import mlp
 from reference_impl.losses.gram import off_diagonal_energy
 from reference_impl.losses.precision import at_least_float32, full_precision
-from reference_impl.method import Arm, Batch, Claim, Method, Preset, Recipe, StepOutput
+from reference_impl.method import MORE_SEEDS, Arm, Batch, Claim, Method, Preset, Recipe, StepOutput
 from reference_impl.shapes import Float, Tensor
 
 Convention = Literal["official", "paper", "paper_text", "halved", "eb_jepa"]
@@ -97,9 +97,9 @@ def vicreg_loss(
 
 
 def _check(first: Tensor, second: Tensor) -> None:
-    if first.shape != second.shape or first.ndim != 2 or first.shape[0] < 2:
+    if first.shape != second.shape or first.ndim != 2 or first.shape[0] * world() < 2:
         raise ValueError(
-            "VICReg takes two (batch, dim) views of one shape with at least two rows, "
+            "VICReg takes two (batch, dim) views of one shape with at least two rows in all, "
             f"found {tuple(first.shape)} and {tuple(second.shape)}"
         )
 
@@ -216,7 +216,8 @@ CLAIMS = (
     ),
     Claim(
         "invariance-term-carries-the-image",
-        "Without the invariance term VICReg's embeddings spread out and say nothing of the image.",
+        "Without the invariance term VICReg learns next to nothing: kNN falls towards that of the "
+        "untrained encoder.",
         f"{_PAPER} Table 7, row (0, 25, 1)",
         (_AS_PUBLISHED, Arm("no invariance term", {"lambda_inv": 0.0})),
         measure="knn_acc",
@@ -235,6 +236,7 @@ CLAIMS = (
         measure="raw_std",
         expect="lower",
         margin=0.5,
+        seeds=MORE_SEEDS,
         entries=("redundancy/variance-weight-too-low",),
     ),
     Claim(

@@ -52,8 +52,12 @@ def whitened(rows: Float[Tensor, "batch dim"], eps: float = 0.0) -> Float[Tensor
     return torch.linalg.solve_triangular(factor, centred.T, upper=False).T
 
 
+ZCA_FLOOR = 1e-3
+"""The least eigenvalue of stable-pretraining's whitening, its default."""
+
+
 def zca_whitened(
-    rows: Float[Tensor, "batch dim"], floor: float = 1e-3
+    rows: Float[Tensor, "batch dim"], floor: float = ZCA_FLOOR
 ) -> Float[Tensor, "batch dim"]:
     """Return rows whitened by the symmetric inverse root, eigenvalues raised to `floor`.
 
@@ -71,7 +75,7 @@ def w_mse_loss(
     orders: Int[Tensor, "iterations batch"],
     *,
     slice_size: int = 128,
-    eps: float = 0.0,
+    eps: float | None = None,
     convention: Convention = "official",
 ) -> Float[Tensor, ""]:
     """Return the mean distance of whitened views over all pairs of views and all `orders`.
@@ -85,6 +89,7 @@ def w_mse_loss(
     lightly); `euclidean` averages the squared difference over batch and dimensions, without
     unit length (`--no_norm`); `stable_pretraining` whitens the whole batch of all views
     together by the symmetric root, floor `eps`, and averages over dimensions too: 1/D of it.
+    `eps` None stands for what each of them uses: 1e-3 there, else 0.
     Unrelated views give 2; the floor is 0; constant outputs cannot be whitened. solo-learn's
     loss equals the official one in value and stops the gradient of the second view.
 
@@ -97,6 +102,8 @@ def w_mse_loss(
             f"a batch of {batch} images cannot be cut into slices of {slice_size}; "
             "the batch of a process must be a multiple of the slice"
         )
+    if eps is None:
+        eps = ZCA_FLOOR if convention == "stable_pretraining" else 0.0
     views = [at_least_float32(view) for view in views]
     with full_precision(views[0]):
         if convention == "stable_pretraining":
@@ -127,7 +134,7 @@ class WMSEConfig:
     hidden_layers: int = 1
     slice_size: int = 128
     iterations: int = 1
-    eps: float = 0.0
+    eps: float | None = None
     whiten: bool = True
     convention: Convention = "official"
 
@@ -212,10 +219,14 @@ CLAIMS = (
         "several-whitenings-a-step-change-little",
         "Whitening four random partitions of the batch a step learns as much as one.",
         f"{_PAPER} section 3: iterations steady the estimate of the covariance",
-        (_AS_PUBLISHED, Arm("four partitions", {"iterations": 4})),
+        # Slices smaller than the batch: one slice of all rows is the same in every partition.
+        (
+            Arm("one partition", {"slice_size": 64}),
+            Arm("four partitions", {"slice_size": 64, "iterations": 4}),
+        ),
         measure="knn_acc",
         expect="same",
-        margin=0.03,
+        margin=0.05,
         entries=("redundancy/batch-smaller-than-dim",),
     ),
     Claim(
@@ -225,7 +236,7 @@ CLAIMS = (
         (_AS_PUBLISHED, Arm("plain squared difference", {"convention": "euclidean"})),
         measure="knn_acc",
         expect="same",
-        margin=0.03,
+        margin=0.05,
         entries=("loss/implementation-scale",),
     ),
 )

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from kb.errors import SslDoctorError
-from reference_impl.verify.protocol import SEEDS
 from reference_impl.verify.run import Options, verify
 
 
@@ -19,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     mode.add_argument("--values", dest="mode", action="store_const", const="values")
     mode.add_argument("--claims", dest="mode", action="store_const", const="claims")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--seeds", type=int)
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--rotate", metavar="DAY")
     parser.add_argument("--evidence", type=Path, metavar="DIR")

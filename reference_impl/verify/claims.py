@@ -12,15 +12,16 @@ from reference_impl import registry
 from reference_impl.method import Arm, Claim
 from reference_impl.verify.arms import ArmRun, Notify, cache_folder, finals
 from reference_impl.verify.code_files import files_of_claims
-from reference_impl.verify.protocol import SEEDS, judge, measured, settings
+from reference_impl.verify.protocol import judge, measured, settings, untrained
 from reference_impl.verify.stamp import stamp
 
 
 @dataclass(frozen=True)
 class ClaimPlan:
-    """How claims are run: seeds 0 to `seeds` - 1, on a device, so many trainings at once."""
+    """How claims are run: with so many seeds, from 0 on (None: as many as the claim names), on a
+    device, so many trainings at once."""
 
-    seeds: int = SEEDS
+    seeds: int | None = None
     device: str = "cpu"
     jobs: int = 1
     folder: Path = field(default_factory=cache_folder)
@@ -61,7 +62,8 @@ def method_of_the_day(day: str) -> str:
 
 def _runs(method: str, claim: Claim, arm: Arm, plan: ClaimPlan) -> list[ArmRun]:
     chosen = settings(claim, arm)
-    return [ArmRun(method, arm.name, chosen, seed, plan.device) for seed in range(plan.seeds)]
+    seeds = range(plan.seeds or claim.seeds)
+    return [ArmRun(method, arm.name, chosen, seed, plan.device) for seed in seeds]
 
 
 def _evidence(
@@ -71,10 +73,8 @@ def _evidence(
     final: Mapping[str, Mapping[str, float]],
     made: Stamp,
 ) -> ClaimEvidence:
-    first, second = (
-        tuple(measured(final[run.key], claim.measure) for run in _runs(method, claim, arm, plan))
-        for arm in claim.arms
-    )
+    ended = [[final[run.key] for run in _runs(method, claim, arm, plan)] for arm in claim.arms]
+    first, second = (tuple(measured(one, claim.measure) for one in arm) for arm in ended)
     verdict = judge(first, second, claim)
     return ClaimEvidence(
         id=claim.id,
@@ -85,9 +85,10 @@ def _evidence(
         margin=claim.margin,
         arms=(claim.arms[0].name, claim.arms[1].name),
         settings={arm.name: settings(claim, arm) for arm in claim.arms},
-        seeds=tuple(range(plan.seeds)),
+        seeds=tuple(range(len(first))),
         first=first,
         second=second,
+        untrained=untrained(ended[0], claim.measure),
         ratio=verdict.ratio,
         low=verdict.low,
         high=verdict.high,

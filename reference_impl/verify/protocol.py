@@ -14,9 +14,6 @@ from typing import Any
 from kb.evidence import Outcome
 from reference_impl.method import Arm, Claim
 
-SEEDS = 3
-"""Seeds per arm; fewer than 3 give an interval too wide for any margin. Issue 5."""
-
 PRESET = "small"
 """The preset of every trial: digits on two CPU cores."""
 
@@ -125,3 +122,10 @@ def measured(final: Mapping[str, float], name: str) -> float | None:
     """Return a final metric, None when the run does not have it or it is not finite."""
     value = final.get(name)
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def untrained(finals: Sequence[Mapping[str, float]], name: str) -> tuple[float, ...]:
+    """Return what the encoders measured before training, seed by seed; nothing for a measure
+    that probes do not take."""
+    before = [measured(final, f"{name}_random") for final in finals]
+    return tuple(value for value in before if value is not None)

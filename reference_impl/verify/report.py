@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from kb.evidence import ClaimEvidence
 from reference_impl.verify.case import Check
@@ -58,9 +59,15 @@ def failures(checks: Sequence[Check]) -> str:
     return "\n".join(lines)
 
 
+_CLAIM_COLUMNS: tuple[str, ...] = (
+    *("method", "outcome", "claim", "measure", "first", "second", "untrained"),
+    *("expected", "ratio", "95% interval", "seeds"),
+)
+
+
 def claims_table(claims: Mapping[str, Sequence[ClaimEvidence]]) -> str:
-    """Return a row per claim: outcome, the measure in both arms, ratio and interval."""
-    rows = [("method", "outcome", "claim", "measure", "expected", "ratio", "95% interval", "seeds")]
+    """Return a row per claim: outcome, the measure's mean in both arms, ratio and interval."""
+    rows = [_CLAIM_COLUMNS]
     for method, results in claims.items():
         for one in results:
             margin = f"+-{one.margin:g}" if one.expect == "same" else f"{one.margin:g}"
@@ -70,6 +77,8 @@ def claims_table(claims: Mapping[str, Sequence[ClaimEvidence]]) -> str:
                     one.outcome,
                     one.id,
                     one.measure,
+                    *(f"{mean:.3g}" for mean in one.means),
+                    f"{fmean(one.untrained):.3g}" if one.untrained else "-",
                     f"{one.expect} {margin}",
                     _number(one.ratio),
                     f"{_number(one.low)} to {_number(one.high)}" if one.ratio else one.note,

@@ -21,7 +21,6 @@ from reference_impl.verify.cases import cases_of
 from reference_impl.verify.check_values import values_of
 from reference_impl.verify.claims import ClaimPlan, claims_of, method_of_the_day
 from reference_impl.verify.peers import why_no_lightly
-from reference_impl.verify.protocol import SEEDS
 from reference_impl.verify.stamp import cores
 
 FAILED = 5
@@ -30,7 +29,8 @@ FAILED = 5
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for. Without `methods` all; `rotate` picks one method by the day.
+    """What is asked for. Without `methods` all; `rotate` picks one method by the day; without
+    `seeds` as many as each claim names.
 
     `evidence` is where files go: None means the evidence folder of a checkout, and nowhere for
     an installed package.
@@ -39,7 +39,7 @@ class Options:
     methods: tuple[str, ...] = ()
     mode: Literal["values", "claims"] = "values"
     device: str = "cpu"
-    seeds: int = SEEDS
+    seeds: int | None = None
     jobs: int | None = None
     rotate: str | None = None
     evidence: Path | None = None

@@ -75,8 +75,8 @@ def test_each_claim_gets_outcome_interval_and_seeds() -> None:
     lines = with_evidence(DOCUMENT, [evidence(*claims)]).split("\n")
     at = lines.index("- `it-collapses`: without the term it collapses.")
     assert lines[at + 1] == (
-        '  - **confirmed**: z_std of "without" is 0.0123 times that of "with", 95% interval 0.01'
-        " to 0.015, claimed at most 0.5 (seeds 0, 1, 2, cpu, 2026-11-28;"
+        '  - **confirmed**: z_std is 0.01 with "without" and 1 with "with": 0.0123 times, 95%'
+        " interval 0.01 to 0.015, claimed at most 0.5 (seeds 0, 1, 2, cpu, 2026-11-28;"
         " stale: the code has changed since)."
     )
     at = lines.index("- `a-helps` and `b-helps`: both help.")
@@ -89,6 +89,13 @@ def test_each_claim_gets_outcome_interval_and_seeds() -> None:
         " (torch 2.13.0, 2026-11-28; stale: the code has changed since).",
     ]
     assert lines.count("- `it-collapses` is named here too.") == 1
+
+
+def test_an_accuracy_stands_beside_that_of_the_untrained_encoder() -> None:
+    line = outcome(
+        claim("x", measure="knn_acc", first=(0.9, 0.8), second=(0.7, None), untrained=(0.72, 0.74))
+    )
+    assert 'knn_acc is 0.7 with "without" and 0.85 with "with"; 0.73 untrained:' in line
 
 
 def test_a_claim_that_the_document_does_not_list_is_added() -> None:

@@ -15,10 +15,12 @@ from typing import TypeVar
 import pytest
 
 from reference_impl import registry
+from reference_impl.method import CLAIM_SEEDS, MORE_SEEDS
 from reference_impl.verify import arms
 from reference_impl.verify.arms import ArmRun, finals
 from reference_impl.verify.claims import ClaimPlan, claims_of, method_of_the_day
 from reference_impl.verify.protocol import settings
+from reference_impl.verify.report import claims_table
 
 T = TypeVar("T")
 
@@ -32,13 +34,13 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[ArmRun]:
         done.append(run)
         collapses = run.settings["config"].get("lambda_var") == 0.0
         level = (0.01 if collapses else 1.0) * (1 + 0.01 * run.seed)
-        return dict.fromkeys(("raw_std", "erank_z", "knn_acc"), level)
+        return dict.fromkeys(("raw_std", "erank_z", "knn_acc"), level) | {"knn_acc_random": 0.7}
 
     monkeypatch.setattr(arms, "train_arm", train)
     return done
 
 
-def plan(folder: Path, seeds: int = 3) -> ClaimPlan:
+def plan(folder: Path, seeds: int | None = 3) -> ClaimPlan:
     return ClaimPlan(seeds, "cpu", 1, folder)
 
 
@@ -61,6 +63,21 @@ def test_shared_arms_are_trained_once_and_claims_are_judged(
         "reference_impl/methods/vicreg.py",
         "reference_impl/verify/protocol.py",
     )
+
+
+def test_a_claim_names_its_seeds_and_probes_stand_beside_the_untrained(
+    trained: list[ArmRun], tmp_path: Path
+) -> None:
+    found = {one.id: one for one in claims_of(["vicreg"], plan(tmp_path, None), print)["vicreg"]}
+    assert {id: len(one.seeds) for id, one in found.items()} == {
+        claim.id: claim.seeds for claim in registry.get("vicreg").claims
+    }
+    assert {len(one.seeds) for one in found.values()} == {CLAIM_SEEDS, MORE_SEEDS}
+    assert found["invariance-term-carries-the-image"].untrained == (0.7, 0.7, 0.7)
+    assert found["variance-term-prevents-collapse"].untrained == ()
+    table = claims_table({"vicreg": tuple(found.values())})
+    row = next(line for line in table.splitlines() if "invariance-term" in line)
+    assert row.split()[3:7] == ["knn_acc", "1.01", "1.01", "0.7"]
 
 
 def test_an_interrupted_verification_goes_on(
