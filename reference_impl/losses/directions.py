@@ -22,7 +22,8 @@ a zero vector stays zero."""
 def squared_gap(
     rows: Float[Tensor, "batch dim"], others: Float[Tensor, "batch dim"]
 ) -> Float[Tensor, " batch"]:
-    """Return |a/|a| - b/|b||^2 = 2 - 2 cos(a, b) of each pair, differentiable once.
+    """Return |a/|a| - b/|b||^2 = 2 - 2 cos(a, b) of each pair, differentiable once; 1 where one
+    of them is zero.
 
     The difference itself is squared, which keeps its digits where the pair nearly agrees. Half
     precision is computed in float32. Raises ValueError when the shapes differ.
@@ -57,11 +58,11 @@ def _length(rows: Tensor) -> Tensor:
 
 class _SquaredGap(torch.autograd.Function):
     """With u = a/|a|, v = b/|b|, e = u - v: the gradient for a is 2/|a| (e - u (u . e)), and
-    u . e is half of |e|^2, as u and v are of one length."""
+    u . e is half of |e|^2 where u and v are of one length, |e|^2 itself where v is zero."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, others: Tensor) -> Tensor:
-        lengths = [each.norm(dim=1, keepdim=True).clamp_min_(_SHORTEST) for each in (rows, others)]
+        lengths = [_length(each) for each in (rows, others)]
         unit = rows / lengths[0]
         apart = torch.addcdiv(unit, others, lengths[1].expand_as(others), value=-1)
         gap = torch.linalg.vector_norm(apart, dim=1).square_()
@@ -72,13 +73,16 @@ class _SquaredGap(torch.autograd.Function):
     @once_differentiable  # type: ignore[untyped-decorator, unused-ignore]
     def backward(ctx: Any, back: Tensor) -> tuple[Tensor | None, Tensor | None]:
         unit, apart, gap, *lengths = ctx.saved_tensors
-        half, twice = (gap / 2)[:, None], (2 * back)[:, None]
+        whole, twice = gap[:, None], (2 * back)[:, None]
+        along, other_along = (
+            torch.where(length > _SHORTEST, whole / 2, whole) for length in (lengths[1], lengths[0])
+        )
         to_rows = to_others = None
         if ctx.needs_input_grad[0]:
-            to_rows = torch.addcmul(apart, unit, half, value=-1).mul_(twice / lengths[0])
+            to_rows = torch.addcmul(apart, unit, along, value=-1).mul_(twice / lengths[0])
         if ctx.needs_input_grad[1]:
             other_unit = unit - apart
-            to_others = torch.addcmul(apart, other_unit, half).mul_(-twice / lengths[1])
+            to_others = torch.addcmul(apart, other_unit, other_along).mul_(-twice / lengths[1])
         return to_rows, to_others
 
 

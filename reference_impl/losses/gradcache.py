@@ -68,6 +68,9 @@ def cached_backward(
                 parts.append(source.embed(rows))
         states.append(drawn)
         whole.append(torch.cat(parts).requires_grad_())
+    # Before torch 2.11 autocast keeps the casts made without gradient, and the second pass would
+    # use them: weights would get no gradient at all (pytorch/pytorch#142234).
+    torch.clear_autocast_cache()
     after = _RandomState.now()
     loss = loss_of(*whole)
     loss_scale(loss).backward()

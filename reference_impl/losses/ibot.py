@@ -26,7 +26,7 @@ def ibot_loss(
     """
     entropies = code_cross_entropy([targets], student, temperature)
     if convention == "per_token":
-        count = mean_over_processes(entropies.new_tensor(float(len(entropies))))
+        count = mean_over_processes(entropies.new_full((), len(entropies)))
         return entropies.sum() / count.clamp(min=1.0)
     share = 1.0 / mask.sum(dim=-1, keepdim=True).clamp(min=1)
     return (entropies * share.expand(mask.shape)[mask].to(entropies)).sum() / len(mask)

@@ -9,7 +9,7 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import softplus
 
-from reference_impl.losses.precision import at_least_float32, full_precision
+from reference_impl.losses.precision import at_least_float32, full_precision, number_like
 from reference_impl.losses.tiles import Problem, tiles_of
 from reference_impl.shapes import Float, Tensor
 
@@ -40,9 +40,7 @@ def pair_sigmoid(
             f"{tuple(rows.shape)} and {tuple(columns.shape)}"
         )
     rows, columns = at_least_float32(rows), at_least_float32(columns)
-    factor, shift = (
-        torch.as_tensor(value, dtype=rows.dtype, device=rows.device) for value in (scale, bias)
-    )
+    factor, shift = number_like(scale, rows), number_like(bias, rows)
     sums: Tensor = _PairSigmoid.apply(rows, columns, factor, shift, offset, side)
     return sums
 

@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from reference_impl.kernels import fused
 from reference_impl.losses import tiles
-from reference_impl.losses.precision import at_least_float32
+from reference_impl.losses.precision import at_least_float32, number_like
 from reference_impl.losses.tiles import Mode, Problem
 from reference_impl.shapes import Float, Tensor
 
@@ -89,7 +89,7 @@ def _apply(
             f"{tuple(rows.shape)} and {tuple(columns.shape)}"
         )
     rows, columns = at_least_float32(rows), at_least_float32(columns)
-    factor = torch.as_tensor(scale, dtype=rows.dtype, device=rows.device)
+    factor = number_like(scale, rows)
     found: tuple[Tensor, Tensor] = _LogPartitions.apply(rows, columns, factor, skip, mode, side)
     return found
 

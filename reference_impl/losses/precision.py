@@ -13,6 +13,17 @@ def at_least_float32(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
+def number_like(value: float | Tensor, like: Tensor) -> Float[Tensor, ""]:
+    """Return a number as a tensor of the type and device of `like`.
+
+    A Python number is filled in there: `torch.as_tensor` would copy it from the host, which a
+    GPU's stream is waited for and a CUDA graph does not allow.
+    """
+    if isinstance(value, Tensor):
+        return value.to(like)
+    return torch.full((), value, dtype=like.dtype, device=like.device)
+
+
 def full_precision(values: Tensor) -> torch.autocast:
     """Return a context in which autocast leaves matrix products on the device of `values` alone."""
     return torch.autocast(values.device.type, enabled=False)

@@ -102,6 +102,6 @@ def moved_center(
     (main_dino.py#L406-L416 at 7c446df). Without any row the centre stays.
     """
     total = at_least_float32(logits).sum(dim=0)
-    count = sum_over_processes(total.new_tensor(float(len(logits))))
+    count = sum_over_processes(total.new_full((), len(logits)))
     mean = sum_over_processes(total) / count.clamp(min=1.0)
     return center.lerp(mean.to(center.dtype), (count > 0).to(center.dtype) * (1.0 - momentum))

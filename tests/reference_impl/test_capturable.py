@@ -15,7 +15,11 @@ from reference_impl.method import Batch, Method
 from reference_impl.train import RunSpec, train
 
 CAPTURABLE = sorted(name for name in registry.METHODS if registry.get(name).cls.capturable)
-WAITS_OR_DRAWS_APART = {"_local_scalar_dense", "_unique2", "nonzero", "bincount", "randperm"}
+WAITS_OR_DRAWS_APART = {
+    *("_local_scalar_dense", "_unique2", "nonzero", "bincount", "randperm"),
+    # A Python number made a tensor: on a GPU a copy from the host that is waited for.
+    "lift_fresh",
+}
 """Operations that wait for the device, or draw where a graph cannot follow."""
 
 

@@ -177,3 +177,12 @@ def test_each_step_draws_new_directions_and_a_checkpoint_knows_which() -> None:
 
 def test_presets_and_claims() -> None:
     check_presets(PRESETS, CLAIMS, LeJEPAConfig)
+
+
+def test_views_and_local_crops_are_asked_for() -> None:
+    method = LeJEPA(small_cnn(1, 28), LeJEPAConfig(dim=8, hidden_dim=16, views=3, small_crops=2))
+    assert (method.plan.views, method.plan.small) == (3, 2)
+    assert (LeJEPA.plan.views, LeJEPA.plan.small) == (2, 0)
+    local = tuple(torch.randn(4, 1, 16, 16) for _ in range(2))
+    batch = Batch(tuple(torch.randn(4, 1, 28, 28) for _ in range(3)), local)
+    assert len(method(batch).embeddings) == 5

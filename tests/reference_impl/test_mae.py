@@ -61,6 +61,13 @@ def test_only_marked_patches_count() -> None:
     mask = torch.tensor([[True, True, False]])
     assert float(mae_loss(predictions, targets, mask)) == 5.0
     assert float(mae_loss(predictions[:, :2], targets[:, :2])) == 5.0
+    assert float(mae_loss(predictions, targets, torch.zeros_like(mask))) == 0.0
+
+
+@pytest.mark.parametrize(("patches", "ratio"), [(49, 0.0), (1, 0.75)])
+def test_a_ratio_that_hides_nothing_is_refused(patches: int, ratio: float) -> None:
+    with pytest.raises(ValueError, match="hides none of"):
+        split_patches(torch.rand(2, patches), ratio)
 
 
 def test_patches_go_row_by_row_with_channels_last() -> None:
@@ -72,7 +79,7 @@ def test_patches_go_row_by_row_with_channels_last() -> None:
         patchify(images, 3)
 
 
-@given(st.integers(1, 60), st.floats(0.0, 0.95), st.integers(0, 1000))
+@given(st.integers(2, 60), st.floats(0.5, 0.95), st.integers(0, 1000))
 @settings(max_examples=40, deadline=None)
 def test_every_patch_is_kept_or_masked_once(patches: int, ratio: float, seed: int) -> None:
     noise = torch.rand(3, patches, generator=torch.Generator().manual_seed(seed))

@@ -117,6 +117,17 @@ def test_collapsed_embeddings_cannot_be_whitened_and_the_error_says_what_to_do()
         w_mse_loss(few, orders(32), slice_size=8)
 
 
+def test_the_floor_of_each_convention_is_its_own_unless_named() -> None:
+    few = clouds(4, 12)  # 8 rows: the covariance has no full rank
+    floored = w_mse_loss(few, orders(4), convention="stable_pretraining")
+    assert floored.isfinite()
+    named = w_mse_loss(few, orders(4), eps=1e-3, convention="stable_pretraining")
+    torch.testing.assert_close(floored, named, rtol=0, atol=0)
+    wide = clouds(32, 4)
+    bare = w_mse_loss(wide, orders(32), slice_size=32)
+    torch.testing.assert_close(bare, w_mse_loss(wide, orders(32), slice_size=32, eps=0.0))
+
+
 def test_with_eps_the_gradient_at_collapse_is_finite() -> None:
     constant = torch.full((32, 4), 0.5, requires_grad=True)
     loss = w_mse_loss((constant, constant), orders(32), slice_size=32, eps=0.01)

@@ -68,6 +68,15 @@ def test_zero_rows_stay_finite() -> None:
     assert zero.grad.isfinite().all()
 
 
+def test_a_zero_vector_turns_nothing() -> None:
+    # |a/|a| - 0|^2 is 1 whatever a is.
+    rows, zero = torch.tensor([[3.0, 4.0]], requires_grad=True), torch.zeros(1, 2)
+    for gap in (squared_gap(rows, zero), squared_gap(zero, rows)):
+        gap.sum().backward()
+        torch.testing.assert_close(rows.grad, torch.zeros(1, 2), rtol=0, atol=1e-7)
+        rows.grad = None
+
+
 def test_half_precision_and_targets_without_gradient() -> None:
     rows, others = (each.detach().bfloat16() for each in pair(4, 16))
     rows.requires_grad_()

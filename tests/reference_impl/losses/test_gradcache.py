@@ -127,3 +127,16 @@ def test_nothing_to_embed_is_refused() -> None:
     model = network()
     with pytest.raises(ValueError, match=r"chunks of 1 or more and rows to embed, found 0, \[10\]"):
         cached_backward([Source(model, views(1)[0], model)], nt_xent, 0)
+
+
+def test_weights_get_their_gradient_under_autocast() -> None:
+    model, inputs = network().eval().float(), [view.float() for view in views()]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        nt_xent(*(model(view) for view in inputs), temperature=0.3).backward()
+        expected = gradients(model)
+        model.zero_grad()
+        sources = [Source(model, view, model) for view in inputs]
+        cached_backward(sources, lambda a, b: nt_xent(a, b, temperature=0.3), 3)
+    for one, other in zip(gradients(model), expected, strict=True):
+        assert other.abs().max() > 0
+        torch.testing.assert_close(one, other, rtol=0.05, atol=0.02)
