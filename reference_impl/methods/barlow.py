@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import nn
 
-from reference_impl.distributed import gather
+from reference_impl.distributed import gather, world
 from reference_impl.heads import mlp
 from reference_impl.losses.gram import cross_off_diagonal_energy
 from reference_impl.losses.precision import at_least_float32, full_precision
@@ -81,9 +81,9 @@ def barlow_loss(
 
 
 def _check(first: Tensor, second: Tensor) -> None:
-    if first.shape != second.shape or first.ndim != 2 or first.shape[0] < 2:
+    if first.shape != second.shape or first.ndim != 2 or first.shape[0] * world() < 2:
         raise ValueError(
-            "Barlow Twins takes two (batch, dim) views of one shape with at least two rows, "
+            "Barlow Twins takes two (batch, dim) views of one shape with at least two rows in all, "
             f"found {tuple(first.shape)} and {tuple(second.shape)}"
         )
 
@@ -116,17 +116,26 @@ class BarlowConfig:
     convention: Convention = "official"
 
 
-_IMAGENET = Recipe("lars", base_lr=0.2, batch_size=2048, epochs=1000, weight_decay=1.5e-6)
+_IMAGENET = Recipe(
+    "lars",
+    base_lr=0.2,
+    batch_size=2048,
+    epochs=1000,
+    weight_decay=1.5e-6,
+    final_lr=0.001,
+    excluded_lr_share=0.0048 / 0.2,
+)
+"""Norms and biases learn at 0.0048 times the batch over 256 (section 2.2; main.py#L33-L36)."""
 
 PRESETS = {
     "paper": Preset(
         BarlowConfig(lambda_cov=5e-3, convention="algorithm"),
-        replace(_IMAGENET, final_lr=0.001),
+        _IMAGENET,
         f"{_PAPER} section 2.2 and Algorithm 1",
     ),
     "official": Preset(
         BarlowConfig(),
-        replace(_IMAGENET, weight_decay=1e-6, final_lr=0.001),
+        replace(_IMAGENET, weight_decay=1e-6),
         f"{_CODE}#L29-L42",
     ),
     "small": Preset(

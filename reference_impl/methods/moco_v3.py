@@ -67,8 +67,10 @@ PRESETS: Mapping[str, Preset] = {
             epochs=300,
             warmup_epochs=40.0,
             weight_decay=0.1,
+            exclude_norm_and_bias=False,
         ),
-        "ViT: arXiv:2104.02057 section 5; gh:facebookresearch/moco-v3@c349e6e2:CONFIG.md",
+        "ViT: arXiv:2104.02057 section 5; gh:facebookresearch/moco-v3@c349e6e2:CONFIG.md; "
+        "main_moco.py#L228-L230 gives AdamW all parameters in one group",
     ),
     "official": Preset(
         MoCoV3Config(),

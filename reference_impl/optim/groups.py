@@ -15,16 +15,22 @@ def build_optimizer(method: nn.Module, recipe: Recipe, lr: float) -> Any:
     """Return the recipe's optimiser over all parameters of `method` that take gradients.
 
     With `exclude_norm_and_bias`, parameters of fewer than two dimensions (biases, the scales of
-    norms, a learnt temperature) take no weight decay and, with LARS, no layer-wise scaling.
+    norms, a learnt temperature) take no weight decay and, with LARS, no layer-wise scaling; their
+    learning rate is `excluded_lr_share` of the others'.
     """
     trained = [weight for weight in method.parameters() if weight.requires_grad]
     excluded = [w for w in trained if recipe.exclude_norm_and_bias and w.ndim < 2]
     kept = [w for w in trained if not recipe.exclude_norm_and_bias or w.ndim >= 2]
     groups: list[dict[str, Any]] = [
-        {"params": kept, "weight_decay": recipe.weight_decay, "decays": True},
-        {"params": excluded, "weight_decay": 0.0, "decays": False},
+        {"params": kept, "weight_decay": recipe.weight_decay, "decays": True, "lr_share": 1.0},
+        {
+            "params": excluded,
+            "weight_decay": 0.0,
+            "decays": False,
+            "lr_share": recipe.excluded_lr_share,
+        },
     ]
-    groups = [group for group in groups if group["params"]]
+    groups = [group | {"lr": lr * group["lr_share"]} for group in groups if group["params"]]
     if recipe.optimizer == "lars":
         for group in groups:
             group["adapt"] = group["decays"]
@@ -35,8 +41,8 @@ def build_optimizer(method: nn.Module, recipe: Recipe, lr: float) -> Any:
 
 
 def set_schedule(optimizer: Any, lr: float, weight_decay: float) -> None:
-    """Set the learning rate of all groups, and the weight decay of those that decay."""
+    """Set each group's share of the learning rate, and the weight decay of those that decay."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group["lr_share"]
         if group["decays"]:
             group["weight_decay"] = weight_decay

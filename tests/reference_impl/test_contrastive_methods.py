@@ -273,6 +273,18 @@ def test_moco_v3_momentum_rises_to_one() -> None:
     assert model.after_update(1.0) == {"ema_m": pytest.approx(1.0)}
 
 
+def test_moco_v3_decays_every_weight_of_a_transformer() -> None:
+    """AdamW gets all parameters in one group; the official LARS leaves vectors out."""
+    excluded = {name: one.recipe.exclude_norm_and_bias for name, one in moco_v3.PRESETS.items()}
+    assert excluded == {"paper": False, "official": True, "small": True}
+
+
+def test_siglip_decays_by_what_big_vision_takes_off_per_step() -> None:
+    """There 0.01 of each weight at the peak, not multiplied by the rate of 1e-3."""
+    recipe = siglip.PRESETS["official"].recipe
+    assert recipe.base_lr * recipe.weight_decay == pytest.approx(0.01)
+
+
 def test_moco_v3_freezes_the_patch_projection_of_a_transformer_only() -> None:
     config = MoCoV3Config(dim=6, hidden_dim=16, train_patch_embedding=False)
     model = MoCoV3(vit_mini(1, 8), config)

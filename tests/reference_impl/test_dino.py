@@ -26,6 +26,7 @@ from reference_impl.losses.self_distillation import (
 )
 from reference_impl.masks.rectangles import random_rectangles
 from reference_impl.method import Batch
+from reference_impl.methods import dino
 from reference_impl.methods.dino import (
     CLAIMS,
     DINO,
@@ -276,6 +277,47 @@ def test_schedules_of_temperature_and_momentum_survive_a_checkpoint() -> None:
     assert method.after_update(1.0) == pytest.approx({"ema_m": 1.0, "teacher_temp": 0.08})
 
 
+def test_patches_may_have_a_temperature_of_their_own() -> None:
+    method = DINO(Pixels(), replace(TINY, teacher_temperature=0.04))
+    assert method.patch_temperature == pytest.approx(0.04)
+    method = DINO(Pixels(), replace(TINY, teacher_temperature=0.04, teacher_patch_temperature=0.07))
+    found = []
+    for progress in (0.0, 0.25, 0.5, 1.0):
+        method.after_update(progress)
+        found.append((method.teacher_temperature, method.patch_temperature))
+    wanted = [(0.04, 0.04), (0.04, 0.055), (0.04, 0.07), (0.04, 0.07)]
+    assert [value for pair in found for value in pair] == pytest.approx(
+        [value for pair in wanted for value in pair]
+    )
+
+
+def test_the_temperature_of_patches_acts_on_the_patch_loss_alone() -> None:
+    config = replace(TINY, ibot_weight=1.0, mask_probability=1.0, temperature_warmup=0.0)
+    terms = []
+    for patches in (None, config.teacher_temperature, 0.5):
+        torch.manual_seed(0)
+        method = DINO(vit_mini(1, 16, depth=1), replace(config, teacher_patch_temperature=patches))
+        terms.append(method(batch(side=16)).terms)
+    for name in ("term/dino_global", "term/ibot"):
+        assert torch.equal(terms[0][name], terms[1][name])
+    assert torch.equal(terms[0]["term/dino_global"], terms[2]["term/dino_global"])
+    assert not torch.equal(terms[0]["term/ibot"], terms[2]["term/ibot"])
+
+
+def test_koleo_looks_for_neighbours_where_the_config_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def koleo(rows: torch.Tensor, *, scope: str) -> torch.Tensor:
+        asked.append(scope)
+        return rows.sum()
+
+    monkeypatch.setattr(dino, "koleo_loss", koleo)
+    for scope in (TINY.koleo_scope, PRESETS["dinov2"].config.koleo_scope):
+        config = replace(TINY, koleo_weight=0.1, koleo_scope=scope)
+        DINO(Pixels(), config)(batch())
+    assert asked == ["global"] * 2 + ["process"] * 2
+
+
 def test_the_teacher_follows_the_student() -> None:
     torch.manual_seed(0)
     method = DINO(Pixels(), replace(TINY, ema_momentum=0.0, ema_final=0.0))
@@ -342,6 +384,19 @@ def test_the_patch_loss_needs_patches() -> None:
 
 def test_presets_and_claims_change_only_known_settings() -> None:
     assert PRESETS["paper"].config.teacher_temperature == 0.07
+    assert not PRESETS["paper"].config.norm_last_layer
+    for name in ("paper", "official", "ibot", "dinov2"):
+        preset = PRESETS[name]
+        frozen = preset.config.freeze_last_layer * preset.recipe.epochs
+        assert frozen == pytest.approx(1.0), name
     for claim in CLAIMS:
         for arm in claim.arms:
             replace(PRESETS["small"].config, **arm.config)
+
+
+def test_presets_clip_each_tensor_where_the_official_code_does() -> None:
+    scopes = {name: preset.recipe.grad_clip_scope for name, preset in PRESETS.items()}
+    tensor = dict.fromkeys(("paper", "official", "ibot"), "tensor")
+    assert scopes == tensor | {"dinov2": "global", "small": "global"}
+    ibot = PRESETS["ibot"].config
+    assert (ibot.teacher_temperature, ibot.teacher_patch_temperature) == (0.04, 0.07)

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from reference_impl.method import Recipe
-from reference_impl.optim import LARS, Schedule, build_optimizer, set_schedule, warmup_cosine
+from reference_impl.optim import (
+    LARS,
+    Schedule,
+    build_optimizer,
+    clip_gradients,
+    set_schedule,
+    warmup_cosine,
+)
 
 RECIPE = Recipe("sgd", 0.1, batch_size=64, epochs=10, warmup_epochs=1.0, weight_decay=0.1)
 
@@ -67,6 +74,46 @@ def test_norms_biases_and_scalars_are_a_group_without_decay(name: str) -> None:
     assert (kept["weight_decay"], excluded["weight_decay"]) == (0.3, 0.0)
     together = build_optimizer(model(), replace(recipe, exclude_norm_and_bias=False), 0.1)
     assert [len(group["params"]) for group in together.param_groups] == [7]
+
+
+@pytest.mark.parametrize("name", ["sgd", "lars", "adamw"])
+def test_norms_and_biases_may_learn_at_a_share_of_the_rate(name: str) -> None:
+    recipe = replace(RECIPE, optimizer=name, excluded_lr_share=0.024)  # type: ignore[arg-type]
+    solver = build_optimizer(model(), recipe, 0.1)
+    assert [group["lr"] for group in solver.param_groups] == pytest.approx([0.1, 0.0024])
+    set_schedule(solver, 0.7, 0.3)
+    assert [group["lr"] for group in solver.param_groups] == pytest.approx([0.7, 0.0168])
+    resumed = build_optimizer(model(), recipe, 0.1)
+    resumed.load_state_dict(solver.state_dict())
+    set_schedule(resumed, 0.5, 0.3)
+    assert [group["lr"] for group in resumed.param_groups] == pytest.approx([0.5, 0.012])
+
+
+def with_gradients(scale: float) -> list[nn.Parameter]:
+    """Return weights whose gradients have norms 5, 0.1 and 0 times `scale`, and one without."""
+    rows = [torch.tensor([3.0, 4.0]), torch.tensor([[0.1]]), torch.zeros(2)]
+    weights = [nn.Parameter(torch.zeros_like(one)) for one in rows]
+    for weight, one in zip(weights, rows, strict=True):
+        weight.grad = scale * one
+    return [*weights, nn.Parameter(torch.zeros(3))]
+
+
+def test_clipping_takes_the_norm_of_all_gradients_or_of_each() -> None:
+    together, alone = with_gradients(1.0), with_gradients(1.0)
+    clip_gradients(together, 3.0, "global")
+    whole = math.hypot(5.0, 0.1)
+    assert together[0].grad.norm() == pytest.approx(3 * 5 / whole, rel=1e-5)
+    assert together[1].grad.norm() == pytest.approx(3 * 0.1 / whole, rel=1e-5)
+    clip_gradients(alone, 3.0, "tensor")
+    # The official code's factor: 3 / (norm + 1e-6).
+    assert alone[0].grad.tolist() == pytest.approx([9 / 5.000001, 12 / 5.000001])
+    assert alone[1].grad.item() == pytest.approx(0.1, rel=1e-7)
+    assert alone[2].grad.tolist() == [0.0, 0.0]
+    assert alone[3].grad is None
+    small = with_gradients(0.5)
+    clip_gradients(small, 3.0, "tensor")
+    assert small[0].grad.tolist() == [1.5, 2.0]
+    clip_gradients([nn.Parameter(torch.zeros(3))], 3.0, "tensor")
 
 
 def test_the_rate_scales_with_the_batch_and_the_warm_up_keeps_its_share() -> None:
