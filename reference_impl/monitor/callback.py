@@ -19,7 +19,7 @@ class WatchesTraining:
 
     `backbone` and `projector` name submodules of the model whose outputs are measured ("" for
     none), and `config` is written as the run's beside what the trainer knows. Further arguments
-    go to `Monitor`.
+    go to `Monitor`; a training that goes on from a checkpoint goes on with its log.
     """
 
     def __init__(
@@ -38,21 +38,22 @@ class WatchesTraining:
         self._monitor: Monitor | None = None
         self._capture: Capture | None = None
 
-    def _open(self, model: nn.Module, known: Mapping[str, object]) -> None:
+    def _open(
+        self, model: nn.Module, known: Mapping[str, object], *, resumed: bool = False
+    ) -> None:
         """Hook the model and open the log; `known` is the trainer's part of the config."""
         self._close()
         self._capture = Capture(model, self._names)
-        self._monitor = Monitor(self._folder, config={**known, **self._config}, **self._options)
+        options = {"resume": resumed, **self._options}
+        self._monitor = Monitor(self._folder, config={**known, **self._config}, **options)
 
     def _observe(
         self, loss: Float[Tensor, ""] | None, model: nn.Module, *, step: int, **scalars: Any
     ) -> None:
-        """Record a step with what was caught in it; a step without a loss is forgotten."""
+        """Record a step with what was caught in it."""
         if self._monitor is None or self._capture is None:
             return
         caught = self._capture.take()
-        if loss is None:
-            return
         features = caught.get("backbone", ())
         self._monitor.observe(
             loss,
@@ -62,6 +63,12 @@ class WatchesTraining:
             step=step,
             **scalars,
         )
+
+    def _forget(self) -> None:
+        """Drop what was caught in a batch after which no optimiser stepped: rows of different
+        images are no pairs."""
+        if self._capture is not None:
+            self._capture.take()
 
     def _close(self) -> None:
         """Take the hooks off and close the log, if they are there."""

@@ -60,9 +60,12 @@ def agreement(
 def rankme(rows: Float[Tensor, "batch dim"]) -> float:
     """Return the exponential of the entropy of the singular values' shares, uncentred.
 
-    Garrido et al., arXiv:2210.02885, Eq. 1 and 2. At most min(batch, dim).
+    Garrido et al., arXiv:2210.02885, Eq. 1 and 2. At most min(batch, dim); 1 where all rows are
+    0 and have no spectrum, as for any other single point.
     """
     roots = _eigenvalues(rows).sqrt()
+    if roots.sum() == 0:
+        return 1.0
     shares = roots / roots.sum() + RANKME_EPS
     return float((-(shares * shares.log()).sum()).exp())
 
@@ -70,9 +73,12 @@ def rankme(rows: Float[Tensor, "batch dim"]) -> float:
 def effective_rank(rows: Float[Tensor, "batch dim"]) -> float:
     """Return the exponential of the entropy of the covariance's eigenvalues, centred.
 
-    Noise around one point has a large one: read it together with z_std.
+    Noise around one point has a large one: read it together with z_std. Rows that are all the
+    same have no spectrum, and 1.
     """
     values = _eigenvalues(rows - rows.mean(dim=0))
+    if values.sum() == 0:
+        return 1.0
     shares = values / values.sum()
     return float((torch.special.entr(shares).sum()).exp())
 
@@ -102,7 +108,8 @@ def measured(
 ) -> Mapping[str, float]:
     """Return every metric that the given tensors allow; `nan_count` where rows are not finite.
 
-    Rank and spread of rows with NaN would be NaN and say less than how many values are.
+    Rank and spread of rows with NaN would be NaN and say less than how many values are. Views of
+    different shapes are no pairs and have no agreement.
     """
     found: dict[str, float] = {}
     given = [one for one in (features, *embeddings) if one is not None]
@@ -115,7 +122,7 @@ def measured(
         first = embeddings[0]
         found |= spread(first)
         found |= {"rankme_z": rankme(first), "erank_z": effective_rank(first)}
-    if len(embeddings) > 1:
+    if len(embeddings) > 1 and embeddings[0].shape == embeddings[1].shape:
         found |= agreement(embeddings[0], embeddings[1])
     if probabilities is not None:
         found |= assignment(probabilities)

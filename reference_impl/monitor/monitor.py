@@ -10,14 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import torch
+from torch import distributed as dist
 from torch import nn
 
 from reference_impl import distributed
 from reference_impl.ema import lag
 from reference_impl.monitor.log import RunLog
 from reference_impl.monitor.metrics import measured
-from reference_impl.monitor.sample import Sample, gradient_norms, mark, rows_of
+from reference_impl.monitor.sample import Sample, gradient_norms, on_gpu
+from reference_impl.monitor.spare import Spare
 from reference_impl.shapes import Float, Tensor
 
 EVERY = 10
@@ -43,7 +44,12 @@ class Monitor:
 
     No random number is drawn, no module is called, nothing is changed. On a GPU the tensors are
     copied beside the training and measured on another thread; on a CPU they are measured at
-    once, as often as `budget` allows. Only the first process of several writes.
+    once, as often as `budget` allows. Only the first process of several writes. What fails in it
+    becomes one warning, and the training goes on.
+
+    A run that `folder` holds already is moved to `folder`/.earlier/1, or the next free number.
+    With `resume` it is gone on with: give `observe` the `step` then, and what an interrupted run
+    recorded from there on is replaced; without it, steps count on from the last record.
 
     `config` should hold what the training was started with; names of docs/signatures.md
     (`method`, `batch_size`, `temperature`, `dim`, ...) let signatures use it. `budget` None
@@ -59,26 +65,28 @@ class Monitor:
         spectra_every: int = SPECTRA_EVERY,
         rows: int = ROWS,
         budget: float | None = BUDGET,
+        resume: bool = False,
     ) -> None:
         for name, value in (("every", every), ("spectra_every", spectra_every), ("rows", rows)):
             if value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
-        self._writes = distributed.rank() == 0
-        self._log = RunLog(Path(folder), config or {}) if self._writes else None
+        first = _is_first_process()
+        self._log = RunLog(Path(folder), config or {}, resume=resume) if first else None
         self._every, self._spectra_every = every, spectra_every
         self._rows, self._budget = rows, budget
-        self._step = -1
+        self._step = self._log.last_step if self._log is not None else -1
         self._begun: float | None = None
         self._last = 0.0
         self._data_time = 0.0
         self._thread: ThreadPoolExecutor | None = None
         self._waiting: list[Future[None]] = []
+        self._spare = Spare()
         self.spent = 0.0
         """Seconds that measuring took on the training's own thread."""
 
     def observe(
         self,
-        loss: Float[Tensor, ""] | float,
+        loss: Float[Tensor, ""] | float | None,
         *,
         h: Float[Tensor, "batch width"] | None = None,
         z: Float[Tensor, "batch dim"] | tuple[Float[Tensor, "batch dim"], ...] = (),
@@ -91,30 +99,32 @@ class Monitor:
     ) -> None:
         """Record a step, after the backward pass and before gradients are set to zero.
 
-        `h` are backbone features, `z` projector outputs of one view or of several, not
-        normalised; `teacher` a teacher's probabilities. `model` gives the gradient norms,
-        `target` and `online` how far an averaged network trails. `scalars` are further metrics
-        under vocabulary names (lr=..., epoch=...). Steps count by themselves unless given.
+        Call it at every step: between two records it only reads the clock. `h` are backbone
+        features, `z` projector outputs of one view or of several, not normalised; feature maps
+        and tokens are averaged over their positions. `teacher` are a teacher's probabilities, in
+        the last dimension. `model` gives the gradient norms, `target` and `online` how far an
+        averaged network trails. `scalars` are further metrics under vocabulary names (lr=...,
+        epoch=...), a step_time=... instead of the time since the last call among them. Steps
+        count by themselves unless given.
         """
         self._step = self._step + 1 if step is None else step
         if self._log is None:
             return
         begun = time.perf_counter()
-        step_time, self._last = begun - self._last, begun
-        first = self._begun is None
-        if first:
-            self._begun = begun
+        times = self._times(begun)
         if self._step % self._every == 0:
-            sample = Sample(self._step)
-            sample.add({"loss": loss, **scalars})
-            if not first:
-                sample.add({"step_time": step_time, "data_time": self._data_time})
-            device = loss.device if isinstance(loss, Tensor) else torch.device("cpu")
-            if self._step % self._spectra_every == 0 and self._affordable(begun, device):
-                self._take(sample, h, z, teacher)
-                self._follow(sample, model, target, online)
-            sample.ready = mark(device)
-            self._keep(sample, device)
+            with self._spare("recording a step"):
+                sample = Sample(self._step)
+                sample.add({} if loss is None else {"loss": loss})
+                sample.add({**times, **scalars})
+                views = tuple(z) if isinstance(z, tuple | list) else (z,)
+                if self._step % self._spectra_every == 0 and self._affordable(
+                    begun, gpu=on_gpu(loss, h, teacher, *views)
+                ):
+                    self._take(sample, h, views, teacher)
+                    self._follow(sample, model, target, online)
+                sample.mark()
+                self._keep(sample)
         self._data_time = 0.0
         self.spent += time.perf_counter() - begun
 
@@ -122,12 +132,11 @@ class Monitor:
         """Record what was measured beside the steps, such as a probe's accuracy, at any cadence."""
         if self._log is None:
             return
-        sample = Sample(step)
-        sample.add(scalars)
-        if self._thread is None:
-            self._write(sample)
-        else:
-            self._waiting.append(self._thread.submit(self._write, sample))
+        with self._spare("recording a measurement"):
+            sample = Sample(step)
+            sample.add(scalars)
+            sample.mark()
+            self._keep(sample)
 
     def timed(self, loader: Iterable[Any]) -> Iterator[Any]:
         """Yield the batches of a loader and measure how long each was waited for."""
@@ -142,12 +151,12 @@ class Monitor:
             yield batch
 
     def close(self) -> None:
-        """Write what is still measured and close the file. Errors of the thread surface here."""
+        """Write what is still measured and close the file."""
         if self._thread is not None:
             self._thread.shutdown(wait=True)
-            self._forget_done()
         if self._log is not None:
-            self._log.close()
+            with self._spare("closing its log"):
+                self._log.close()
             self._log = None
 
     def __enter__(self) -> Monitor:
@@ -161,19 +170,36 @@ class Monitor:
     ) -> None:
         self.close()
 
-    def _affordable(self, now: float, device: torch.device) -> bool:
-        if device.type == "cuda":
+    def _times(self, now: float) -> dict[str, float]:
+        """Return the seconds since the last call and those waited for data; {} at the first."""
+        before, self._last = self._last, now
+        if self._begun is None:
+            self._begun = now
+            return {}
+        return {"step_time": now - before, "data_time": self._data_time}
+
+    def _affordable(self, now: float, *, gpu: bool) -> bool:
+        if gpu:
+            self._forget_done()
             return len(self._waiting) < _WAITING
         assert self._begun is not None
         elapsed = now - self._begun
         return self._budget is None or not elapsed or self.spent <= self._budget * elapsed
 
-    def _take(self, sample: Sample, h: Any, z: Any, teacher: Any) -> None:
+    def _take(
+        self,
+        sample: Sample,
+        h: Tensor | None,
+        views: tuple[Tensor, ...],
+        teacher: Tensor | None,
+    ) -> None:
         """Copy rows of the step's tensors."""
-        several = z if isinstance(z, tuple | list) else (z,)
-        sample.embeddings = tuple(rows_of(one, self._rows) for one in several)
-        sample.features = None if h is None else rows_of(h, self._rows)
-        sample.probabilities = None if teacher is None else rows_of(teacher, self._rows)
+        with self._spare("copying h, z or teacher"):
+            sample.embeddings = tuple(sample.rows(one, self._rows) for one in views)
+            sample.features = None if h is None else sample.rows(h, self._rows)
+            if teacher is not None:
+                # A mean of probabilities has another entropy: each token is a row.
+                sample.probabilities = sample.rows(teacher.flatten(0, -2), self._rows)
 
     def _follow(
         self,
@@ -183,13 +209,15 @@ class Monitor:
         online: nn.Module | None,
     ) -> None:
         """Measure gradients and the distance of an averaged network."""
-        if model is not None:
-            sample.add(gradient_norms(model))
-        if target is not None and online is not None:
-            sample.add({"ema_dist": lag(target, online)})
+        with self._spare("measuring model, target or online"):
+            if model is not None:
+                sample.add(gradient_norms(model))
+            if target is not None and online is not None:
+                sample.add({"ema_dist": lag(target, online)})
 
-    def _keep(self, sample: Sample, device: torch.device) -> None:
-        if device.type != "cuda":
+    def _keep(self, sample: Sample) -> None:
+        """Write a sample at once, or behind those that a GPU's copies are waited for."""
+        if self._thread is None and not sample.gpus:
             self._write(sample)
             return
         if self._thread is None:
@@ -198,14 +226,21 @@ class Monitor:
         self._waiting.append(self._thread.submit(self._write, sample))
 
     def _forget_done(self) -> None:
-        for done in [one for one in self._waiting if one.done()]:
-            self._waiting.remove(done)
-            done.result()
+        self._waiting = [one for one in self._waiting if not one.done()]
 
     def _write(self, sample: Sample) -> None:
-        sample.wait()
-        record: dict[str, float] = {"step": sample.step, **sample.numbers}
-        record |= {name: float(value) for name, value in sample.scalars.items()}
-        record |= measured(sample.features, sample.embeddings, sample.probabilities)
-        assert self._log is not None
-        self._log.write(record)
+        with self._spare("writing a record"):
+            sample.wait()
+            record: dict[str, float] = {"step": sample.step, **sample.numbers}
+            record |= {name: float(value) for name, value in sample.scalars.items()}
+            with self._spare("measuring embeddings"):
+                record |= measured(sample.features, sample.embeddings, sample.probabilities)
+            assert self._log is not None
+            self._log.write(record)
+
+
+def _is_first_process() -> bool:
+    """Tell whether this process writes; launchers set RANK before there is a process group."""
+    if dist.is_available() and dist.is_initialized():
+        return distributed.rank() == 0
+    return os.environ.get("RANK", "0") in {"", "0"}

@@ -14,7 +14,7 @@ from reference_impl.shapes import Float, Tensor
 
 @dataclass
 class Sample:
-    """Copies of a step's tensors. `ready` is the CUDA event after which they may be read."""
+    """Copies of a step's tensors, which may be read after `wait`."""
 
     step: int
     numbers: dict[str, float] = field(default_factory=dict)
@@ -22,46 +22,61 @@ class Sample:
     features: Float[Tensor, "batch width"] | None = None
     embeddings: tuple[Float[Tensor, "batch dim"], ...] = ()
     probabilities: Float[Tensor, "batch prototypes"] | None = None
-    ready: Any = None
+    gpus: set[torch.device] = field(default_factory=set)
+    """CUDA devices that copies are under way from."""
+    _ready: list[Any] = field(default_factory=list)
 
     def add(self, numbers: Mapping[str, Any]) -> None:
         """Keep scalars, given as numbers or as tensors of one element."""
         for name, value in numbers.items():
             if isinstance(value, Tensor):
-                self.scalars[name] = to_host(value.detach().float().reshape(()))
+                self.scalars[name] = self._copy(value.detach().float().reshape(()))
             else:
                 self.numbers[name] = float(value)
 
+    def rows(self, tensor: Tensor, most: int) -> Float[Tensor, "batch dim"]:
+        """Return at most `most` rows of (batch, dim) as float32 on the host.
+
+        What has more dimensions is averaged over positions: (batch, tokens, dim) over the tokens,
+        (batch, channels, height, width) and the like over everything behind the channels. The
+        first rows are taken: a random choice would use up the training's random numbers.
+        """
+        few = tensor.detach()[:most]
+        if few.dim() > 2:
+            positions = [1] if few.dim() == 3 else list(range(2, few.dim()))
+            few = few.mean(positions, dtype=torch.float32)
+        return self._copy(few.flatten(1).float())
+
+    def mark(self) -> None:
+        """Put an event behind all copies ordered so far, on each GPU that they come from."""
+        for gpu in self.gpus:
+            with torch.cuda.device(gpu):
+                event = torch.cuda.Event()
+                event.record()
+            self._ready.append(event)
+
     def wait(self) -> None:
         """Wait until the copies are whole."""
-        if self.ready is not None:
-            self.ready.synchronize()
+        for event in self._ready:
+            event.synchronize()
+
+    def _copy(self, tensor: Tensor) -> Tensor:
+        if tensor.device.type == "cuda":
+            self.gpus.add(tensor.device)
+        return to_host(tensor)
 
 
 def to_host(tensor: Tensor) -> Tensor:
-    """Return a copy on the host; from a GPU it is only on its way when this returns."""
+    """Return a copy on the host; from a CUDA device it is only on its way when this returns."""
     if tensor.device.type != "cuda":
-        return tensor.detach().clone()
+        return tensor.detach().to("cpu", copy=True)
     target = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
     return target.copy_(tensor.detach(), non_blocking=True)
 
 
-def mark(device: torch.device) -> Any:
-    """Return an event behind all copies ordered so far, or None where copies are at once."""
-    if device.type != "cuda":
-        return None
-    event = torch.cuda.Event()
-    event.record()
-    return event
-
-
-def rows_of(tensor: Tensor, most: int) -> Float[Tensor, "batch dim"]:
-    """Return at most `most` rows as (rows, everything else) float32 on the host.
-
-    The first rows are taken: a random choice would use up the training's random numbers.
-    """
-    flat = tensor.detach()[:most].flatten(1)
-    return to_host(flat.float())
+def on_gpu(*given: Any) -> bool:
+    """Tell whether any of these, tensors or whatever else, is on a CUDA device."""
+    return any(isinstance(one, Tensor) and one.device.type == "cuda" for one in given)
 
 
 def gradient_norms(model: nn.Module) -> dict[str, Float[Tensor, ""]]:

@@ -109,7 +109,7 @@ def test_a_resumed_run_goes_on_in_its_file_after_half_a_line(tmp_path: Path) -> 
         monitor.observe(1.0, step=0)
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 1, "lo')
-    with Monitor(tmp_path, every=1) as monitor:
+    with Monitor(tmp_path, every=1, resume=True) as monitor:
         monitor.observe(2.0, step=2)
     run = ingest.open_run(tmp_path)
     assert run.series["loss"].steps.tolist() == [0, 2]
@@ -131,6 +131,27 @@ def test_waiting_for_data_is_measured(tmp_path: Path) -> None:
     written = records(tmp_path)
     assert [one["loss"] for one in written] == [1.0, 2.0, 3.0]
     assert all(0 <= one["data_time"] < one["step_time"] for one in written[1:])
+
+
+def test_a_step_time_is_that_of_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(float(second) for second in range(1000))
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    with Monitor(tmp_path, every=4) as monitor:
+        for _ in range(9):
+            monitor.observe(1.0)
+        monitor.observe(1.0, step=12, step_time=0.5)
+    written = records(tmp_path)
+    assert "step_time" not in written[0]
+    assert written[1]["step_time"] == written[2]["step_time"] == 2.0
+    assert written[3]["step_time"] == 0.5
+
+
+def test_a_step_without_a_loss_still_has_its_embeddings(tmp_path: Path) -> None:
+    with Monitor(tmp_path, every=1, spectra_every=1) as monitor:
+        monitor.observe(None, z=torch.randn(8, 4))
+    (record,) = records(tmp_path)
+    assert "loss" not in record
+    assert "rankme_z" in record
 
 
 def test_a_cadence_below_one_is_refused(tmp_path: Path) -> None:

@@ -104,3 +104,10 @@ def test_rows_that_are_not_finite_are_counted_and_nothing_else_is_said() -> None
 
 def test_one_row_alone_has_no_spread() -> None:
     assert metrics.measured(cloud(1, 4), (cloud(1, 4),)) == {}
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.5])
+def test_a_collapsed_cloud_has_rank_one(value: float) -> None:
+    found = metrics.measured(torch.full((64, 16), value), (torch.full((64, 16), value),))
+    for name in ("rankme_h", "erank_h", "rankme_z", "erank_z"):
+        assert found[name] == pytest.approx(1.0, abs=1e-3), name
