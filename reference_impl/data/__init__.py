@@ -16,14 +16,18 @@ from torch.nn import functional
 from kb.errors import UsageError, nearest
 from reference_impl.data.digits import mnist, scikit_digits
 from reference_impl.data.folder import image_folder
-from reference_impl.data.images import Images, Split
+from reference_impl.data.images import Images, Split, check_room
 from reference_impl.data.order import Order
 from reference_impl.data.procedural import procedural
+from reference_impl.shapes import Tensor
 
 __all__ = ["NAMES", "Images", "Order", "Split", "load"]
 
 _LOADERS: Mapping[str, Callable[[], Images]] = {"mnist": mnist, "digits": scikit_digits}
 NAMES = (*_LOADERS, "procedural")
+
+_AT_ONCE = 256
+"""Images resized at once: 51 MB at 224 pixels."""
 
 
 def load(
@@ -63,7 +67,14 @@ def _resized(found: Images, side: int | None) -> Images:
 
 
 def _with_side(split: Split, side: int) -> Split:
+    check_room(len(split), side, split.pixels.shape[1], "resized digits")
+    # A part at a time: as floats all of them would take four times their size.
+    parts = [_scaled(part, side) for part in split.pixels.split(_AT_ONCE)]
+    return replace(split, pixels=torch.cat(parts))
+
+
+def _scaled(pixels: Tensor, side: int) -> Tensor:
     scaled = functional.interpolate(
-        split.pixels.float(), size=(side, side), mode="bilinear", antialias=True
+        pixels.float(), size=(side, side), mode="bilinear", antialias=True
     )
-    return replace(split, pixels=scaled.round().clamp(0, 255).to(torch.uint8))
+    return scaled.round().clamp(0, 255).to(torch.uint8)

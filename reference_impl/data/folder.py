@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 
 from kb.errors import InputUnreadable, UsageError
-from reference_impl.data.images import Images, Split, split_rows
+from reference_impl.data.images import Images, Split, check_room, split_rows
 from reference_impl.shapes import Tensor
 
 ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -28,47 +29,84 @@ def image_folder(root: Path, side: int) -> Images:
 
     With `root/train` and `root/val` (or `test`), those are the splits; otherwise a fifth of the
     images is held out. The middle square of an image is kept. Links that leave `root` are not
-    followed; files that cannot be decoded are left out and named in `skipped`. Raises UsageError
-    without Pillow or without images, InputUnreadable when none can be decoded.
+    followed, images beside the class folders are in no class; `left_out` counts both. Files that
+    cannot be decoded are named in `skipped`. Raises UsageError without Pillow, without images or
+    without room for them, InputUnreadable when none can be decoded.
     """
+    left: Counter[str] = Counter()
     held = next((root / name for name in ("val", "test") if (root / name).is_dir()), None)
     if (root / "train").is_dir() and held is not None:
         classes = _classes(root / "train")
-        train, missed = _decoded(root, _files(root, root / "train", classes), side)
-        test, also_missed = _decoded(root, _files(root, held, classes), side)
+        train, missed = _decoded(root, _files(root, root / "train", classes, left), side)
+        test, also_missed = _decoded(root, _files(root, held, classes, left), side)
         missed += also_missed
     else:
         classes = _classes(root)
-        everything, missed = _decoded(root, _files(root, root, classes), side)
+        everything, missed = _decoded(root, _files(root, root, classes, left), side)
         rows = split_rows(len(everything), max(1, round(_HELD_OUT * len(everything))))
         train, test = (everything.at(part) for part in rows)
     count = max(len(classes), 1)
     found = Images.from_splits(str(root), train, test, classes=count, vocabulary=count)
-    return replace(found, skipped=tuple(missed))
+    return replace(found, skipped=tuple(missed), left_out=dict(left))
 
 
 def _classes(folder: Path) -> list[str]:
     return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
 
 
-def _files(root: Path, folder: Path, classes: Sequence[str]) -> list[tuple[Path, int]]:
-    """Return image files below `folder` with their labels, 0 for those in no class folder."""
+_LINKS = "links that leave the folder"
+_STRAY = "images beside the class folders"
+_UNKNOWN = "folders that are no class of the training images"
+
+
+def _files(
+    root: Path, folder: Path, classes: Sequence[str], left: Counter[str]
+) -> list[tuple[Path, int]]:
+    """Return image files below `folder` with their labels, all 0 where there are no classes.
+
+    What is not taken is counted in `left`.
+    """
     top = Path(os.path.realpath(root))
-    found = []
-    for label, inner in [(0, folder)] + [(k, folder / name) for k, name in enumerate(classes)]:
-        pattern = "*" if inner == folder else "**/*"
-        for path in sorted(inner.glob(pattern)):
-            inside = Path(os.path.realpath(path)).is_relative_to(top)
-            if path.suffix.lower() in ENDINGS and inside and path.is_file():
-                found.append((path, label))
+    left[_UNKNOWN] += len(set(_classes(folder)) - set(classes))
+    if not classes:
+        found = [(path, 0) for path in _images(folder, "*", top, left)]
+    else:
+        left[_STRAY] += len(_images(folder, "*", top, Counter()))
+        found = [
+            (path, label)
+            for label, name in enumerate(classes)
+            for path in _images(folder / name, "**/*", top, left)
+        ]
     if not found:
+        counted = "".join(f"; {count} {what}" for what, count in left.items() if count)
         raise UsageError(
-            "no images", where=str(folder), hint=f"expected {', '.join(sorted(ENDINGS))}"
+            f"no images{counted}",
+            where=str(folder),
+            hint=f"expected {', '.join(sorted(ENDINGS))}, in the folder itself",
         )
     return found
 
 
+def _images(folder: Path, pattern: str, top: Path, left: Counter[str]) -> list[Path]:
+    """Return the image files of a folder; links out of `top` are counted, not followed."""
+    if not _inside(folder, top):
+        left[_LINKS] += 1
+        return []
+    found = []
+    for path in sorted(folder.glob(pattern)):
+        if not _inside(path, top):
+            left[_LINKS] += 1
+        elif path.suffix.lower() in ENDINGS and path.is_file():
+            found.append(path)
+    return found
+
+
+def _inside(path: Path, top: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(top)
+
+
 def _decoded(root: Path, files: Sequence[tuple[Path, int]], side: int) -> tuple[Split, list[str]]:
+    check_room(len(files), side, 3, str(root))
     pixels = torch.empty(len(files), 3, side, side, dtype=torch.uint8)
     worked = torch.zeros(len(files), dtype=torch.bool)
 
@@ -87,7 +125,9 @@ def _decoded(root: Path, files: Sequence[tuple[Path, int]], side: int) -> tuple[
     if len(missed) == len(files):
         raise InputUnreadable(f"none of {len(files)} images can be decoded", where=str(root))
     labels = torch.tensor([label for _, label in files])
-    return Split(pixels, labels, labels[:, None]).at(worked), missed
+    everything = Split(pixels, labels, labels[:, None])
+    # Taking rows copies them: not where all of them are taken.
+    return everything.at(worked) if missed else everything, missed
 
 
 def _decode(path: Path, side: int) -> Tensor | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 
@@ -52,7 +53,8 @@ class Split:
 @dataclass(frozen=True)
 class Images:
     """A data set. `mean` and `std` (channels,) are those of the training pixels between 0 and 1;
-    `vocabulary` counts the tokens that captions are made of; `skipped` names unreadable files."""
+    `vocabulary` counts the tokens that captions are made of; `skipped` names unreadable files,
+    `left_out` counts by its reason what was not read."""
 
     name: str
     train: Split
@@ -62,16 +64,33 @@ class Images:
     mean: Float[Tensor, " channels"]
     std: Float[Tensor, " channels"]
     skipped: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_splits(
         cls, name: str, train: Split, test: Split, *, classes: int, vocabulary: int
     ) -> Images:
         """Return the data set of two splits, its pixel statistics taken from `train`."""
-        # Sums of bytes are exact in float64, so the statistics do not depend on the device.
-        pixels = train.pixels.transpose(0, 1).flatten(1).double() / 255.0
-        mean, std = pixels.mean(dim=1), pixels.std(dim=1, correction=0).clamp_min(1e-3)
-        return cls(name, train, test, classes, vocabulary, mean.float(), std.float())
+        mean, std = _statistics(train.pixels)
+        return cls(name, train, test, classes, vocabulary, mean, std)
+
+    @property
+    def classes_to_probe(self) -> bool:
+        """Whether labels tell anything: with one class every probe is right."""
+        return len(self.train.labels.unique()) > 1
+
+    def remarks(self) -> list[str]:
+        """Return lines for the user about what was left out and what cannot be done."""
+        counts = {**self.left_out, "files that cannot be decoded": len(self.skipped)}
+        named = [f"{count} {reason}" for reason, count in counts.items() if count]
+        lines = []
+        if named:
+            shown = f" ({', '.join(self.skipped[:3])}, ...)" if self.skipped else ""
+            images = len(self.train) + len(self.test)
+            lines.append(f"{self.name}: {images} images; left out: {', '.join(named)}{shown}")
+        if not self.classes_to_probe:
+            lines.append(f"{self.name}: fewer than two classes, so no probe is made")
+        return lines
 
     @property
     def channels(self) -> int:
@@ -95,6 +114,61 @@ class Images:
         """Return bytes (n, channels, side, side) as float32 of mean 0 and deviation 1."""
         mean, std = self.mean[:, None, None], self.std[:, None, None]
         return (pixels.float() / 255.0 - mean) / std
+
+
+_AT_ONCE = 1 << 22
+"""Pixels whose squares are summed at once: 16 MB."""
+
+
+def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of each channel of bytes, scaled to 0 to 1, a part at a time.
+
+    Sums of whole numbers are exact, so neither the device nor the parts change the result.
+    """
+    channels = pixels.shape[1]
+    count = pixels[:, 0].numel()
+    sums, squares = [0] * channels, [0] * channels
+    for part in pixels.split(max(1, _AT_ONCE // max(pixels[:1].numel(), 1))):
+        wide = part.int()
+        for channel, (one, square) in enumerate(
+            zip(
+                wide.sum((0, 2, 3)).tolist(),
+                wide.square().sum((0, 2, 3)).tolist(),
+                strict=True,
+            )
+        ):
+            sums[channel] += one
+            squares[channel] += square
+    whole = 255.0 * max(count, 1)
+    mean = [one / whole for one in sums]
+    spread = [
+        max(count * square - one * one, 0) ** 0.5 / whole
+        for one, square in zip(sums, squares, strict=True)
+    ]
+    made = torch.tensor([mean, spread], dtype=torch.float64, device=pixels.device)
+    return made[0].float(), made[1].clamp_min(1e-3).float()
+
+
+def check_room(count: int, side: int, channels: int, where: str) -> None:
+    """Raise UsageError when bytes of so many images, and a copy to split them, cannot fit."""
+    need, room = 2 * count * channels * side * side, _room()
+    if room is not None and need > room:
+        raise UsageError(
+            f"{count} images of {side} x {side} pixels need {need / 1e9:.1f} GB of memory, "
+            f"{room / 1e9:.1f} GB are free",
+            where=where,
+            hint="set a smaller side or take fewer images",
+        )
+
+
+def _room() -> int | None:
+    """Return the bytes of memory that can be had, None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(line for line in lines if line.startswith("MemAvailable:"))
+        return int(free.split()[1]) * 1024
+    except (OSError, StopIteration, ValueError):
+        return None
 
 
 def split_rows(count: int, held_out: int) -> tuple[Tensor, Tensor]:

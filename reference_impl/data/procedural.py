@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from reference_impl.data.images import Images, Split
+from reference_impl.data.images import Images, Split, check_room
 from reference_impl.shapes import Float, Tensor
 
 SHAPES = ("disc", "square", "triangle", "cross", "ring", "bar")
@@ -27,8 +27,8 @@ much. A choice."""
 _WAVES = 2.5
 """Periods of a texture over the shape: 3 pixels each at the smallest size. A choice."""
 
-_CHUNK = 4096
-"""Images rendered at once: about 200 MB at 32 pixels."""
+_CHUNK = 4096 * 32 * 32
+"""Pixels rendered at once: about 200 MB."""
 
 
 def procedural(count: int, side: int, device: str, seed: int = 0) -> Images:
@@ -38,6 +38,7 @@ def procedural(count: int, side: int, device: str, seed: int = 0) -> Images:
     `size`, `x`, `y` (image units, -1 to 1). Captions have four tokens: shape, texture, hue in
     eighths, size in thirds. Factors are drawn on the CPU and are the same on every device.
     """
+    check_room(count + count // 4, side, 3, "procedural")
     train = _split(count, side, device, 2 * seed)
     test = _split(max(count // 4, 1), side, device, 2 * seed + 1)
     return Images.from_splits("procedural", train, test, classes=len(SHAPES), vocabulary=VOCABULARY)
@@ -56,12 +57,16 @@ def _split(count: int, side: int, device: str, seed: int) -> Split:
         "ground": 0.15 + 0.35 * torch.rand(count, generator=generator),
     }
     factors = {name: factor.to(device) for name, factor in factors.items()}
+    rows = max(1, _CHUNK // side**2)
     chunks = [
-        render({name: factor[start : start + _CHUNK] for name, factor in factors.items()}, side)
-        for start in range(0, count, _CHUNK)
+        _bytes(render({name: one[start : start + rows] for name, one in factors.items()}, side))
+        for start in range(0, count, rows)
     ]
-    pixels = (torch.cat(chunks) * 255).round().to(torch.uint8)
-    return Split(pixels, factors["shape"], captions(factors), factors)
+    return Split(torch.cat(chunks), factors["shape"], captions(factors), factors)
+
+
+def _bytes(images: Tensor) -> Tensor:
+    return (images * 255).round().to(torch.uint8)
 
 
 def captions(factors: dict[str, Tensor]) -> Tensor:

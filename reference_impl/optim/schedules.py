@@ -29,11 +29,12 @@ class Schedule:
     final_weight_decay: float
 
     @classmethod
-    def from_recipe(cls, recipe: Recipe, total: int) -> Schedule:
+    def from_recipe(cls, recipe: Recipe, total: int, *, warmup: int | None = None) -> Schedule:
         """Return the schedule of a recipe stretched to `total` updates.
 
-        The warm-up keeps its share of the training, so that a shortened run still reaches its
-        peak. The peak is base_lr * batch_size / lr_batch, or base_lr when lr_batch is 0.
+        The warm-up takes `warmup` updates, at most all of them. Without a number it keeps its
+        share of the training, so that a shortened run still reaches its peak. The peak is
+        base_lr * batch_size / lr_batch, or base_lr when lr_batch is 0.
         """
         scale = recipe.batch_size / recipe.lr_batch if recipe.lr_batch else 1.0
         peak = recipe.base_lr * scale
@@ -41,7 +42,7 @@ class Schedule:
         final = recipe.final_weight_decay
         return cls(
             total=total,
-            warmup=round(total * share),
+            warmup=round(total * share) if warmup is None else min(warmup, total),
             peak_lr=peak,
             final_lr=peak * recipe.final_lr,
             weight_decay=recipe.weight_decay,

@@ -9,15 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+import torch
+
 from kb import safe_yaml
 from kb.errors import InputUnreadable, SslDoctorError, UsageError
 from reference_impl import data, encoders, registry
 from reference_impl.augment import POLICIES
-from reference_impl.train.hardware import speaks
+from reference_impl.train import checkpoint
+from reference_impl.train.hardware import say, speaks
 from reference_impl.train.loop import train
 from reference_impl.train.spec import Compile, Precision, RunResult, RunSpec
 
-USAGE, UNREADABLE, INTERRUPTED = 2, 3, 130
+FAILED, USAGE, UNREADABLE, INTERRUPTED = 1, 2, 3, 130
 
 EXAMPLES = """examples:
   python -m reference_impl.train simclr
@@ -27,7 +30,8 @@ EXAMPLES = """examples:
   python -m reference_impl.train vicreg --out runs/v --resume
 
 Results go to standard output, progress to standard error. `ssl-doctor watch FOLDER` follows
-the run. Ctrl-C saves; the same command with --resume goes on."""
+the run. A checkpoint is saved once an epoch and by Ctrl-C; the same command with --resume goes
+on from it. A second Ctrl-C stops at once, without saving."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -90,7 +94,12 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
     group.add_argument("--log-every", type=int, default=10, metavar="UPDATES")
     group.add_argument("--probe-every", type=int, default=0, metavar="UPDATES")
-    group.add_argument("--save-every", type=int, default=0, metavar="UPDATES")
+    group.add_argument(
+        "--save-every",
+        type=int,
+        metavar="UPDATES",
+        help="updates between checkpoints, 0 for never (default: once an epoch and at the end)",
+    )
     group.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -120,23 +129,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train as told and return the exit code."""
     parsed = parser().parse_args(arguments)
     try:
-        result = train(spec_from(parsed))
+        return _run(spec_from(parsed), as_json=parsed.json)
     except InputUnreadable as error:
-        return _fail(error, UNREADABLE)
+        return _fail(str(error), UNREADABLE)
     except SslDoctorError as error:
-        return _fail(error, USAGE)
+        return _fail(str(error), USAGE)
+
+
+def _run(spec: RunSpec, *, as_json: bool) -> int:
+    try:
+        result = train(spec)
     except KeyboardInterrupt as stopped:
-        if speaks():
-            print(f"{stopped or 'stopped'}; --resume goes on", file=sys.stderr)
+        say(f"{str(stopped) or 'stopped'}; {_what_is_left(spec)}")
         return INTERRUPTED
+    except OSError as error:
+        return _fail(f"{error}; see to the disk and its rights; {_what_is_left(spec)}", FAILED)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        found = (str(error).splitlines() or ["no more memory"])[0]
+        hint = "set a smaller batch_size, a larger --accum or a smaller encoder"
+        return _fail(f"out of memory: {found}; {hint}; {_what_is_left(spec)}", FAILED)
     if speaks():
-        print(_as_json(result) if parsed.json else _as_text(result))
+        print(_as_json(result) if as_json else _as_text(result))
     return 0
 
 
-def _fail(error: SslDoctorError, code: int) -> int:
-    if speaks():
-        print(f"error: {error}", file=sys.stderr)
+def _what_is_left(spec: RunSpec) -> str:
+    """Return what can be done about a run that did not end: never a promise without a file."""
+    out = spec.out
+    if out is None or not out.exists():
+        return "nothing was saved"
+    if (out / checkpoint.CHECKPOINT).exists():
+        return "--resume goes on from the last checkpoint"
+    return f"{out} has no checkpoint: {checkpoint.NOTHING_TO_RESUME}"
+
+
+def _fail(message: str, code: int) -> int:
+    say(f"error: {message}")
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -22,13 +23,12 @@ def processes(device: str) -> Iterator[str]:
 
     `cuda` becomes the card of the local rank. UsageError when there is no such device.
     """
-    kind = torch.device(device).type
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError("there is no CUDA device", hint="train with --device cpu")
+    kind = _kind(device)
     announced = "WORLD_SIZE" in os.environ and not dist.is_initialized()
     if kind == "cuda" and ":" not in device:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     if kind == "cuda":
+        _check_card(device)
         torch.cuda.set_device(device)
     if announced:
         dist.init_process_group("nccl" if kind == "cuda" else "gloo")
@@ -39,12 +39,37 @@ def processes(device: str) -> Iterator[str]:
             dist.destroy_process_group()
 
 
+def _kind(device: str) -> str:
+    """Return "cpu" or "cuda"; UsageError for other devices and for a CUDA that is not there."""
+    kind, _, number = device.partition(":")
+    if kind not in {"cpu", "cuda"} or (":" in device and not number.isdecimal()):
+        raise UsageError(f'there is no device "{device}"', hint="train on cpu, cuda or cuda:N")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError("there is no CUDA device", hint="train with --device cpu")
+    return kind
+
+
+def _check_card(device: str) -> None:
+    count = torch.cuda.device_count()
+    if int(device.partition(":")[2]) >= count:
+        raise UsageError(
+            f"there is no device {device}, there are {count} CUDA devices",
+            hint="name a lower number, or start as many processes as there are devices",
+        )
+
+
 def speaks() -> bool:
     """Tell whether this process reports to the user: the first of those torchrun started.
 
     It holds after the process group is gone, too.
     """
     return os.environ.get("RANK", "0") == "0"
+
+
+def say(line: str) -> None:
+    """Print a line to standard error, from the process that reports to the user."""
+    if speaks():
+        print(line, file=sys.stderr)
 
 
 def autocast(

@@ -22,7 +22,7 @@ from reference_impl.train import checkpoint, hardware
 from reference_impl.train.interrupt import Interrupt
 from reference_impl.train.log import Bar, cut_log
 from reference_impl.train.session import Session
-from reference_impl.train.spec import RunResult, RunSpec
+from reference_impl.train.spec import RunResult, RunSpec, save_interval
 from reference_impl.train.update import Update
 
 FINAL_ROWS = 1024
@@ -32,15 +32,12 @@ ranks noisy, and the weights hardly move at the end of the schedule."""
 FINAL_LOSSES = 20
 """Updates whose mean is the final loss and its terms. A choice."""
 
-AGREE_EVERY = 10
-"""Updates after which several processes ask each other whether to stop: it costs a message."""
-
 
 def train(spec: RunSpec) -> RunResult:
     """Train what `spec` says and return how it ended.
 
     With `out`, the folder holds `config.json`, `metrics.jsonl` (`ssl-doctor diagnose` and `watch`
-    read them) and, when saving was asked for or Ctrl-C was pressed, `checkpoint.pt`. A first
+    read them) and `checkpoint.pt`, saved once an epoch unless `save_every` says otherwise. A first
     Ctrl-C or SIGTERM ends the run after its current update, saved if there is a folder, and
     raises KeyboardInterrupt; `resume` then goes on bit for bit (on a CPU). Raises UsageError for
     settings that do not exist or do not fit together, and for a folder that holds a run.
@@ -51,11 +48,16 @@ def train(spec: RunSpec) -> RunResult:
         raise UsageError(
             "this folder holds a run already",
             where=str(spec.out),
-            hint="resume it, or train into another folder",
+            hint="resume it, or train into another folder"
+            if (spec.out / checkpoint.CHECKPOINT).exists()
+            else f"it has no checkpoint: {checkpoint.NOTHING_TO_RESUME}",
         )
     with hardware.processes(spec.device) as device:
         hardware.allow_tf32(spec.precision)
-        return _Run(Session.start(spec, device)).result()
+        session = Session.start(spec, device)
+        for line in session.images.remarks():
+            hardware.say(line)
+        return _Run(session).result()
 
 
 class _Run:
@@ -63,12 +65,15 @@ class _Run:
 
     def __init__(self, session: Session) -> None:
         self.session, self.spec = session, session.spec
+        self.save_every = save_interval(self.spec, session.order.steps_per_epoch)
+        self.probes = self.spec.probe and session.images.classes_to_probe
         self.random_probe: dict[str, float] = {}
         self.seconds = 0.0
         self.monitor: Monitor | None = None
         self.last: deque[dict[str, Tensor]] = deque(maxlen=_kept(session))
         self.recent: deque[dict[str, Tensor]] = deque(maxlen=FINAL_LOSSES)
         self._logged = (0, 0.0)
+        self._ended: float | None = None
 
     def result(self) -> RunResult:
         """Train to the end."""
@@ -80,6 +85,7 @@ class _Run:
                     config=self.session.settings,
                     every=max(self.spec.log_every, 1),
                     spectra_every=max(self.spec.log_every, 1),
+                    resume=self.spec.resume,
                 )
                 self.monitor = stack.enter_context(own)
                 if not self.session.done:
@@ -104,7 +110,7 @@ class _Run:
             if rank() == 0:
                 cut_log(out, session.done)
             return
-        if self.spec.probe:
+        if self.probes:
             self.random_probe = self._probed(linear=True, suffix="_random")
 
     def _updates(self, bar: Bar, interrupt: Interrupt) -> None:
@@ -116,15 +122,15 @@ class _Run:
             self._observe(update, begun, bar, watched=watched)
             session.done += 1
             bar.advance()
-            stop = interrupt.asked(together=session.done % AGREE_EVERY == 0)
-            if due(spec.probe_every, session) or due(spec.save_every, session) or stop:
+            stop = interrupt.asked(session.done)
+            if due(spec.probe_every, session) or due(self.save_every, session) or stop:
                 self._synchronise()
                 self.seconds += time.perf_counter() - begun
                 self._between(stop=stop)
                 begun = time.perf_counter()
         self._synchronise()
         self.seconds += time.perf_counter() - begun
-        if spec.save_every:
+        if self.save_every:
             self._save()
 
     def _timed(self, batches: Iterable[tuple[Batch, ...]]) -> Iterator[tuple[Batch, ...]]:
@@ -135,20 +141,30 @@ class _Run:
         if session.done >= session.steps - FINAL_LOSSES:
             self.recent.append(_cloned({"loss": output.loss, **output.terms}))
             self.last.append(_snapshot(output))
+        seconds = self.seconds + time.perf_counter() - begun
+        took = self._took(seconds)
         if not watched:
             return
         bar.show({"loss": output.loss})
         if self.monitor is None:
             return
-        rate = self._rate(self.seconds + time.perf_counter() - begun)
+        rate = self._rate(seconds)
         epoch = session.done / session.order.steps_per_epoch
         self.monitor.observe(
             output.loss,
             h=output.features[0] if output.features else None,
             z=output.embeddings,
             step=session.done,
-            **{"epoch": epoch, **rate, **output.terms, **update.values},
+            **{"epoch": epoch, **took, **rate, **output.terms, **update.values},
         )
+
+    def _took(self, seconds: float) -> dict[str, float]:
+        """Return the last update's time of `seconds` trained so far, nothing for the first.
+
+        The monitor is called at watched updates only and would count all since the last of them.
+        """
+        before, self._ended = self._ended, seconds
+        return {} if before is None else {"step_time": seconds - before}
 
     def _rate(self, seconds: float) -> dict[str, float]:
         """Return images a second since the last record, without probes and saving."""
@@ -162,9 +178,10 @@ class _Run:
     def _between(self, *, stop: bool) -> None:
         """Probe and save between two updates, and end the run when asked to."""
         session, spec = self.session, self.spec
-        if due(spec.probe_every, session) and session.done < session.steps:
+        probed = due(spec.probe_every, session) and session.images.classes_to_probe
+        if probed and session.done < session.steps:
             self._record(session.done, self._probed(linear=False))
-        if stop or due(spec.save_every, session):
+        if stop or due(self.save_every, session):
             self._save()
         if stop:
             raise KeyboardInterrupt(f"stopped after {session.done} of {session.steps} updates")
@@ -191,6 +208,9 @@ class _Run:
             state |= {"random_probe": self.random_probe, "seconds": self.seconds}
             state |= {"recent": list(self.recent), "last": list(self.last)}
             checkpoint.save(self.spec.out, state)
+        if world() > 1:
+            # A process that ended before the file lies there would have the first one killed.
+            dist.barrier()
 
     def _final(self) -> dict[str, float]:
         final = {
@@ -203,7 +223,7 @@ class _Run:
                 for name in self.last[-1]
             }
             final |= measured(rows.pop("features", None), tuple(rows.values()))
-        if self.spec.probe:
+        if self.probes:
             final |= self.random_probe | self._probed(linear=True)
         return final
 

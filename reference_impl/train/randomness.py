@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reference_impl.distributed import rank
+from reference_impl.distributed import rank, world
 
 _STREAM = 1 << 16
 """Generators of two processes start this far apart, so that their views differ."""
@@ -20,6 +20,15 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % (1 << 32))
     torch.manual_seed(seed)
+
+
+def part_processes(seed: int) -> None:
+    """Give each of several processes its own global generator once the weights are drawn.
+
+    Otherwise masks and dropped paths repeat in every process. A single process is left alone.
+    """
+    if world() > 1:
+        torch.manual_seed(seed + rank())
 
 
 def view_generator(seed: int, device: str) -> torch.Generator:

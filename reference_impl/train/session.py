@@ -10,7 +10,7 @@ import torch
 from torch import distributed as dist
 from torch import nn
 
-from kb.errors import UsageError
+from kb.errors import InputUnreadable, UsageError
 from reference_impl import data, encoders, registry
 from reference_impl.augment import default_policy, policy_set
 from reference_impl.data import Images, Order
@@ -18,9 +18,9 @@ from reference_impl.distributed import rank, world
 from reference_impl.method import Batch, Method, Preset
 from reference_impl.optim import Schedule, build_optimizer
 from reference_impl.train import hardware, randomness
-from reference_impl.train.spec import RunSpec, settings, settled, total_steps
+from reference_impl.train.spec import RunSpec, settings, settled, total_steps, warmup_steps
 from reference_impl.train.update import Updater
-from reference_impl.train.views import Views
+from reference_impl.train.views import Views, small_multiple
 
 
 @dataclass
@@ -46,8 +46,11 @@ class Session:
         images = data.load(spec.data, device, side=spec.side, images=spec.images, seed=0)
         order = Order(len(images.train), recipe.batch_size, spec.seed)
         steps = total_steps(spec, recipe, order.steps_per_epoch)
-        schedule = Schedule.from_recipe(recipe, steps)
+        schedule = Schedule.from_recipe(
+            recipe, steps, warmup=warmup_steps(spec, recipe, order.steps_per_epoch)
+        )
         method = _method(spec, preset, images).to(device)
+        randomness.part_processes(spec.seed)
         if spec.channels_last:
             method = method.to(memory_format=torch.channels_last)
         forward = _for_processes(method, spec, device)
@@ -62,6 +65,7 @@ class Session:
             policy_set(policy, spec.augment_set),
             randomness.view_generator(spec.seed, device),
             spec.channels_last,
+            small_multiple(method.encoder),
         )
         updater = Updater(
             method=method,
@@ -70,6 +74,7 @@ class Session:
             scaler=hardware.scaler(spec.precision, device),
             schedule=schedule,
             grad_clip=recipe.grad_clip,
+            grad_clip_scope=recipe.grad_clip_scope,
             precision=spec.precision,
             device=device,
             cuda_graph=spec.cuda_graph,
@@ -118,10 +123,18 @@ class Session:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Put back what `state` returned; the settings were compared before."""
-        self.method.load_state_dict(state["method"])
-        self.updater.optimizer.load_state_dict(state["optimizer"])
-        self.updater.scaler.load_state_dict(state["scaler"])
-        randomness.restore_random_state(state["random"][rank()], self.views.generator)
+        try:
+            self.method.load_state_dict(state["method"])
+            self.updater.optimizer.load_state_dict(state["optimizer"])
+            self.updater.scaler.load_state_dict(state["scaler"])
+            randomness.restore_random_state(state["random"][rank()], self.views.generator)
+        except (RuntimeError, ValueError, TypeError, LookupError) as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputUnreadable(
+                f"a checkpoint that does not fit this training: {first}",
+                where=str(self.spec.out),
+                hint="it is another version's or damaged: train into another folder",
+            ) from error
         self.done = state["done"]
 
 
@@ -141,12 +154,16 @@ def _check_graph(spec: RunSpec, device: str) -> None:
 def _method(spec: RunSpec, preset: Preset, images: Images) -> Method:
     randomness.seed_everything(spec.seed)
     entry = registry.get(spec.method)
-    encoder = encoders.build(spec.encoder_name, images.channels, images.side)
     try:
+        encoder = encoders.build(spec.encoder_name, images.channels, images.side)
         return entry.cls(encoder, preset.config)
-    except TypeError as error:
-        # A masked method was given a network without patches.
-        raise UsageError(str(error)) from error
+    except (TypeError, ValueError) as error:
+        # A masked method was given a network without patches, or patches do not fit the images.
+        raise UsageError(
+            str(error),
+            where=f"{entry.name} with encoder {spec.encoder_name}, images of {images.side} pixels",
+            hint="choose another encoder, side, preset or config",
+        ) from error
 
 
 def _for_processes(method: Method, spec: RunSpec, device: str) -> nn.Module:

