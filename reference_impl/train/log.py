@@ -1,16 +1,13 @@
-"""A run's folder: files written atomically, a log cut back on resume, a bar on a terminal."""
+"""Files written atomically, and a bar on a terminal."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-from reference_impl.monitor.log import METRICS
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -21,24 +18,6 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-
-
-def cut_log(folder: Path, done: int) -> None:
-    """Drop from a run's log what came after `done` updates: a resumed run writes it again."""
-    path = folder / METRICS
-    if path.exists():
-        lines = path.read_bytes().splitlines(keepends=True)
-        write_atomically(path, b"".join(line for line in lines if _before(line, done)))
-
-
-def _before(line: bytes, done: int) -> bool:
-    """Tell whether a record is of the first `done` updates, or a probe made right after them."""
-    try:
-        record = json.loads(line)
-        step = float(record["step"])
-    except (ValueError, KeyError, TypeError):
-        return False  # a crash cut it off
-    return step < done or (step == done and "loss" not in record)
 
 
 class Bar:

@@ -14,13 +14,13 @@ from kb.errors import UsageError
 from reference_impl.distributed import rank, world
 from reference_impl.method import Batch, StepOutput
 from reference_impl.monitor import Monitor
-from reference_impl.monitor.log import METRICS
+from reference_impl.monitor.log import METRICS, cut
 from reference_impl.monitor.metrics import measured
 from reference_impl.probes import probe
 from reference_impl.shapes import Tensor
 from reference_impl.train import checkpoint, hardware
 from reference_impl.train.interrupt import Interrupt
-from reference_impl.train.log import Bar, cut_log
+from reference_impl.train.log import Bar
 from reference_impl.train.session import Session
 from reference_impl.train.spec import RunResult, RunSpec, save_interval
 from reference_impl.train.update import Update
@@ -107,8 +107,8 @@ class _Run:
             self.random_probe, self.seconds = state["random_probe"], state["seconds"]
             self.recent.extend(_moved(one, session.device) for one in state["recent"])
             self.last.extend(_moved(one, session.device) for one in state["last"])
-            if rank() == 0:
-                cut_log(out, session.done)
+            if rank() == 0 and (out / METRICS).exists():
+                cut(out / METRICS, session.done)  # a resumed run writes it again
             return
         if self.probes:
             self.random_probe = self._probed(linear=True, suffix="_random")
