@@ -3,7 +3,8 @@
 - `method.py`: what a method is; `methods/`: one file each, no one imports another; `registry.py`;
   `settings.py`: how a user's changes of settings are checked.
 - `losses/`: numerics that methods share; `kernels/`: the same in Triton. `distributed.py`: one
-  differentiable gather. `heads.py`, `prototypes.py`, `masks/`, `ema.py`, `encoders/`.
+  differentiable gather. `heads.py`, `prototypes.py`, `masks/`, `ema.py`, `encoders/`. `files.py`:
+  files that a crash leaves whole.
 - `data/`, `augment/`: images and views, on the device. `optim/`, `train/`, `probes/`.
 - `verify/`: losses against transcriptions of their papers, claims against short trainings; it
   writes `kb/evidence/methods/`.

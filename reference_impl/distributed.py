@@ -8,6 +8,7 @@ against one process that holds the whole batch.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -24,6 +25,16 @@ def world() -> int:
 def rank() -> int:
     """Return this process's number, 0 without a process group."""
     return dist.get_rank() if world() > 1 else 0
+
+
+def is_first_process() -> bool:
+    """Tell whether this process speaks and writes for all: rank 0.
+
+    Before the process group is there and after it is gone, launchers' RANK tells.
+    """
+    if dist.is_available() and dist.is_initialized():
+        return rank() == 0
+    return os.environ.get("RANK", "0") in {"", "0"}
 
 
 class _Gather(torch.autograd.Function):

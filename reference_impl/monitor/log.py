@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from reference_impl.files import write_atomically
+
 METRICS = "metrics.jsonl"
 CONFIG = "config.json"
 EARLIER = ".earlier"
@@ -67,9 +69,7 @@ def cut(path: Path, step: float) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     kept = [line for line in lines if _before(line, step)]
     if len(kept) < len(lines):
-        partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(b"".join(kept))
-        partial.replace(path)
+        write_atomically(path, b"".join(kept))
 
 
 def _before(line: bytes, step: float) -> bool:

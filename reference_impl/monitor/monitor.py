@@ -10,10 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from torch import distributed as dist
 from torch import nn
 
-from reference_impl import distributed
+from reference_impl.distributed import is_first_process
 from reference_impl.ema import lag
 from reference_impl.monitor.log import RunLog
 from reference_impl.monitor.metrics import measured
@@ -70,8 +69,8 @@ class Monitor:
         for name, value in (("every", every), ("spectra_every", spectra_every), ("rows", rows)):
             if value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
-        first = _is_first_process()
-        self._log = RunLog(Path(folder), config or {}, resume=resume) if first else None
+        writes = is_first_process()
+        self._log = RunLog(Path(folder), config or {}, resume=resume) if writes else None
         self._every, self._spectra_every = every, spectra_every
         self._rows, self._budget = rows, budget
         self._step = self._log.last_step if self._log is not None else -1
@@ -237,10 +236,3 @@ class Monitor:
                 record |= measured(sample.features, sample.embeddings, sample.probabilities)
             assert self._log is not None
             self._log.write(record)
-
-
-def _is_first_process() -> bool:
-    """Tell whether this process writes; launchers set RANK before there is a process group."""
-    if dist.is_available() and dist.is_initialized():
-        return distributed.rank() == 0
-    return os.environ.get("RANK", "0") in {"", "0"}

@@ -15,8 +15,9 @@ from kb import safe_yaml
 from kb.errors import InputUnreadable, SslDoctorError, UsageError
 from reference_impl import data, encoders, registry
 from reference_impl.augment import POLICIES
+from reference_impl.distributed import is_first_process
 from reference_impl.train import checkpoint
-from reference_impl.train.hardware import say, speaks
+from reference_impl.train.hardware import say
 from reference_impl.train.loop import train
 from reference_impl.train.spec import Compile, Precision, RunResult, RunSpec
 
@@ -148,7 +149,7 @@ def _run(spec: RunSpec, *, as_json: bool) -> int:
         found = (str(error).splitlines() or ["no more memory"])[0]
         hint = "set a smaller batch_size, a larger --accum or a smaller encoder"
         return _fail(f"out of memory: {found}; {hint}; {_what_is_left(spec)}", FAILED)
-    if speaks():
+    if is_first_process():
         print(_as_json(result) if as_json else _as_text(result))
     return 0
 

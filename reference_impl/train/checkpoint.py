@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from kb.errors import InputUnreadable, UsageError
-from reference_impl.train.log import write_atomically
+from reference_impl.files import write_atomically
 
 CHECKPOINT = "checkpoint.pt"
 FORMAT = 1

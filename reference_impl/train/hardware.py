@@ -12,6 +12,7 @@ import torch
 from torch import distributed as dist
 
 from kb.errors import UsageError
+from reference_impl.distributed import is_first_process
 from reference_impl.train.spec import Precision
 
 _HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -58,17 +59,9 @@ def _check_card(device: str) -> None:
         )
 
 
-def speaks() -> bool:
-    """Tell whether this process reports to the user: the first of those torchrun started.
-
-    It holds after the process group is gone, too.
-    """
-    return os.environ.get("RANK", "0") == "0"
-
-
 def say(line: str) -> None:
     """Print a line to standard error, from the process that reports to the user."""
-    if speaks():
+    if is_first_process():
         print(line, file=sys.stderr)
 
 

@@ -19,8 +19,8 @@ from reference_impl.monitor.metrics import measured
 from reference_impl.probes import probe
 from reference_impl.shapes import Tensor
 from reference_impl.train import checkpoint, hardware
+from reference_impl.train.bar import Bar
 from reference_impl.train.interrupt import Interrupt
-from reference_impl.train.log import Bar
 from reference_impl.train.session import Session
 from reference_impl.train.spec import RunResult, RunSpec, save_interval
 from reference_impl.train.update import Update

@@ -15,6 +15,7 @@ from threading import Thread
 from typing import Any
 
 from kb.code_hash import code_hash
+from reference_impl.files import write_atomically
 from reference_impl.verify.code_files import files_of_training
 
 Notify = Callable[[str], None]
@@ -136,6 +137,4 @@ def _kept(path: Path) -> dict[str, float] | None:
 
 def _keep(path: Path, final: Mapping[str, float]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(final), encoding="utf-8")
-    partial.replace(path)
+    write_atomically(path, json.dumps(final).encode())

@@ -18,6 +18,7 @@ from kb.evidence import (
     ValueEvidence,
     read_method_evidence,
 )
+from reference_impl.files import write_atomically
 from reference_impl.verify.case import Check
 from reference_impl.verify.cases import cases_of
 from reference_impl.verify.code_files import files_of_values
@@ -93,8 +94,5 @@ def record_claims(claims: Sequence[ClaimEvidence], method: str, folder: Path) ->
 
 def _write(evidence: MethodEvidence, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{evidence.method}.json"
-    partial = path.with_suffix(".partial")
     text = json.dumps(evidence.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_atomically(folder / f"{evidence.method}.json", f"{text}\n".encode())

@@ -40,14 +40,17 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def interrupted_at(patch: pytest.MonkeyPatch, call: int, number: signal.Signals) -> None:
-    """Send this process a signal while it renders batch `call`."""
+def interrupted_at(
+    patch: pytest.MonkeyPatch, call: int, number: signal.Signals, *, times: int = 1
+) -> None:
+    """Send this process a signal, or several, while it renders batch `call`."""
     render, calls = Views.batch, [0]
 
     def batch(self: Views, rows: Any) -> Any:
         calls[0] += 1
         if calls[0] == call:
-            signal.raise_signal(number)
+            for _ in range(times):
+                signal.raise_signal(number)
         return render(self, rows)
 
     patch.setattr(Views, "batch", batch)
@@ -151,16 +154,7 @@ def test_the_result_of_a_run_resumed_near_its_end_is_that_of_the_whole(
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_tiny(monkeypatch)
-    render, calls = Views.batch, [0]
-
-    def batch(self: Views, rows: Any) -> Any:
-        calls[0] += 1
-        if calls[0] == 5:
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGINT)
-        return render(self, rows)
-
-    monkeypatch.setattr(Views, "batch", batch)
+    interrupted_at(monkeypatch, 5, signal.SIGINT, times=2)
     with pytest.raises(KeyboardInterrupt):
         train(replace(SPEC, out=tmp_path / "run"))
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
@@ -252,16 +246,7 @@ def test_resuming_is_promised_only_where_there_is_a_checkpoint(
 def test_a_further_sigterm_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scheduler signals every process, and torchrun hands the signal on once more."""
     use_tiny(monkeypatch)
-    render, calls = Views.batch, [0]
-
-    def batch(self: Views, rows: Any) -> Any:
-        calls[0] += 1
-        if calls[0] == 5:
-            signal.raise_signal(signal.SIGTERM)
-            signal.raise_signal(signal.SIGTERM)
-        return render(self, rows)
-
-    monkeypatch.setattr(Views, "batch", batch)
+    interrupted_at(monkeypatch, 5, signal.SIGTERM, times=2)
     with pytest.raises(KeyboardInterrupt, match="5 of 60"):
         train(replace(SPEC, out=tmp_path))
     assert weights(tmp_path)["done"] == 5
